@@ -1,0 +1,164 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static bool
+set_errno(struct error *err, const char *doing, const char *path)
+{
+        int number = errno;
+        bool full = number == ENOSPC || number == EDQUOT;
+
+        error_set(err, full ? ERROR_DISK_FULL : ERROR_FILE, "cannot %s '%s': %s", doing, path,
+                  strerror(number));
+        if (full)
+                error_advise(err, "free some space there and repeat the command; nothing is lost");
+        return false;
+}
+
+static void
+fd_cleanup(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+}
+
+bool
+file_read(const char *path, size_t most, struct buf *out, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf bytes = { 0 };
+        bool standard = strcmp(path, "-") == 0;
+        CLEANUP(fd_cleanup)
+        int fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+        uint8_t chunk[16384];
+        ssize_t got;
+
+        if (fd < 0)
+                return error_set(err, ERROR_INPUT, "cannot open '%s': %s", path, strerror(errno));
+        while ((got = read(fd, chunk, sizeof(chunk))) != 0) {
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got < 0)
+                        return error_set(err, ERROR_INPUT, "cannot read '%s': %s", path,
+                                         strerror(errno));
+                if ((size_t)got > most - bytes.len)
+                        return error_set(err, ERROR_INPUT, "'%s' is larger than %zu bytes", path,
+                                         most);
+                buf_add(&bytes, view_of(chunk, (size_t)got));
+        }
+        buf_clear(out);
+        *out = bytes;
+        bytes = (struct buf){ 0 };
+        return true;
+}
+
+static bool
+write_all(int fd, struct view bytes)
+{
+        while (bytes.len) {
+                ssize_t done = write(fd, bytes.data, bytes.len);
+
+                if (done < 0 && errno == EINTR)
+                        continue;
+                if (done < 0)
+                        return false;
+                bytes = view_of(bytes.data + done, bytes.len - (size_t)done);
+        }
+        return true;
+}
+
+static bool
+sync_folder(const char *path)
+{
+        CLEANUP(free_cleanup) char *copy = text_copy(path);
+        CLEANUP(fd_cleanup) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd >= 0 && fsync(fd) == 0;
+}
+
+bool
+file_write(const char *path, mode_t mode, struct view bytes, struct error *err)
+{
+        CLEANUP(free_cleanup) char *temporary = text_format("%s.XXXXXX", path);
+        int fd = mkostemp(temporary, O_CLOEXEC);
+
+        if (fd < 0)
+                return set_errno(err, "write", path);
+        if (fchmod(fd, mode) != 0 || !write_all(fd, bytes) || fsync(fd) != 0) {
+                set_errno(err, "write", path);
+                close(fd);
+                unlink(temporary);
+                return false;
+        }
+        if (close(fd) != 0 || rename(temporary, path) != 0) {
+                set_errno(err, "write", path);
+                unlink(temporary);
+                return false;
+        }
+        if (!sync_folder(path))
+                return set_errno(err, "flush the folder of", path);
+        return true;
+}
+
+bool
+file_make_folder(const char *path, mode_t mode, struct error *err)
+{
+        CLEANUP(free_cleanup) char *part = text_copy(path);
+        struct stat status;
+
+        if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+                return true;
+        for (char *slash = part + 1;; slash++) {
+                slash = strchr(slash, '/');
+                if (slash)
+                        *slash = '\0';
+                if (mkdir(part, mode) != 0 && errno != EEXIST)
+                        return set_errno(err, "make the folder", part);
+                if (!slash)
+                        break;
+                *slash = '/';
+        }
+        if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
+                errno = ENOTDIR;
+                return set_errno(err, "make the folder", path);
+        }
+        return true;
+}
+
+char *
+file_absolute(const char *path)
+{
+        CLEANUP(free_cleanup) char *here = NULL;
+
+        if (path[0] == '/')
+                return text_copy(path);
+        here = getcwd(NULL, 0);
+        while (text_starts(path, "./"))
+                path += 2;
+        return text_format("%s/%s", here ? here : ".", path);
+}
+
+bool
+file_exists(const char *path)
+{
+        struct stat status;
+
+        return stat(path, &status) == 0;
+}
+
+int64_t
+file_free_bytes(const char *path)
+{
+        struct statvfs status;
+
+        if (statvfs(path, &status) != 0)
+                return -1;
+        return (int64_t)status.f_bavail * (int64_t)status.f_frsize;
+}

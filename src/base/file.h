@@ -1,0 +1,38 @@
+/*
+ * Files and folders, as a program that must not lose anything handles them.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <sys/types.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+/*
+ * Read a whole file of at most `most` bytes ("-" is standard input).
+ * ERROR_INPUT if it cannot be read or is larger.
+ */
+bool file_read(const char *path, size_t most, struct buf *out, struct error *err) MUST_CHECK;
+
+/*
+ * Write a file atomically: a temporary file in the same folder with the final mode, written,
+ * flushed to the disk, renamed over `path`, and the folder flushed.  A reader sees the old content
+ * or the new one, after a crash too.  A symbolic link at `path` is replaced, not followed.
+ *
+ * errors: ERROR_DISK_FULL (ENOSPC, EDQUOT), ERROR_FILE
+ */
+bool file_write(const char *path, mode_t mode, struct view bytes, struct error *err) MUST_CHECK;
+
+/* Make a folder and those above it, all with `mode`; one that exists is left as it is. */
+bool file_make_folder(const char *path, mode_t mode, struct error *err) MUST_CHECK;
+
+/* The absolute form of a path, symbolic links left alone; the caller frees. */
+char *file_absolute(const char *path);
+
+bool file_exists(const char *path);
+
+/* Bytes free for us on the file system of `path`; -1 when that cannot be told. */
+int64_t file_free_bytes(const char *path);
+
+#endif
