@@ -1,0 +1,86 @@
+/*
+ * The conductor: the one code path that moves orders.  `issue` is a batch of one.
+ *
+ * It owns every order at rest, the ledger, the network and all decisions; one worker per token
+ * does the blocking PKCS #11 calls on the order in its hands.  A turn has five phases: collect,
+ * decide, commit (one ledger transaction for the whole turn), dispatch, wait.
+ */
+#ifndef DRIVE_BATCH_H
+#define DRIVE_BATCH_H
+
+#include "aws/client.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "engine/pin.h"
+#include "ledger/ledger.h"
+#include "order/order.h"
+
+/* What the operator is told as it happens. */
+enum drive_event {
+        EVENT_CA,      /* what is known of the CA */
+        EVENT_ROOT,    /* a root was pinned at first use */
+        EVENT_TOKEN,   /* the token was found and logged in */
+        EVENT_PLANNED, /* from here on: the order's state */
+        EVENT_KEYED,
+        EVENT_REQUESTED,
+        EVENT_SUBMITTED,
+        EVENT_WAITING, /* the CA is at work, or a retry waits; once in a while */
+        EVENT_ISSUED,
+        EVENT_VERIFIED,
+        EVENT_DELIVERED,
+        EVENT_PROVED,
+        EVENT_NOTE,   /* something worth knowing; text says what */
+        EVENT_STOPPED /* the order stands still: order->error */
+};
+
+struct drive_options {
+        struct ledger *ledger; /* locked by this process */
+        struct aws_settings *aws;
+        const char *state; /* folder of the ledger; PIN guard and files live below it */
+
+        const struct pin_source *pin; /* NULL: the URI's pin-source, else a prompt */
+        pin_ask *ask;
+        void *ask_context;
+        bool retry_pin;
+        const char *init_args;
+        int64_t token_timeout_ms; /* 0: 120 s */
+
+        bool no_wait;       /* stop at SUBMITTED */
+        bool no_token;      /* stop where a token would be needed */
+        struct view root;   /* --root: DER, or empty */
+        int64_t give_up_ms; /* how long a network outage or a pending certificate is waited
+                               for; 0: 10 minutes */
+
+        void (*event)(void *context, enum drive_event event, const struct order *order,
+                      const char *text); /* may be NULL */
+        void *context;
+        const volatile int *stop; /* set by a signal: 1 finish what is in flight, 2 leave now */
+};
+
+/*
+ * Move orders as far as they go.
+ *
+ * next  gives one order after the other, new (number 0) or from the ledger; the conductor owns it.
+ *       NULL: no more.
+ * done  takes each order back when it stands still: delivered, failed, or with order->error set.
+ *       May be NULL.
+ *
+ * errors  only what concerns the whole run (ERROR_LEDGER_*, ERROR_INTERNAL); what concerns one
+ *         order is in order->error.  After ERROR_TOKEN_HANGS on any order, drive_hangs() is true
+ *         and the process has to leave by _exit().
+ */
+bool drive_run(const struct drive_options *options, struct order *(*next)(void *context),
+               void (*done)(void *context, struct order *order), void *context,
+               struct error *err) MUST_CHECK;
+
+/* Was a worker abandoned inside a module?  Then nothing may be finalised: leave by _exit(). */
+bool drive_hangs(void);
+
+/*
+ * Run `call` on a thread of its own and wait for it at most `timeout_ms`; for the verbs that ask a
+ * token one thing.  ERROR_TOKEN_HANGS when it does not come back (drive_hangs() is then true).
+ */
+bool drive_guarded(bool (*call)(void *context, struct error *err), void *context,
+                   int64_t timeout_ms, struct error *err) MUST_CHECK;
+
+#endif

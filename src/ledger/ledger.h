@@ -1,0 +1,126 @@
+/*
+ * The ledger: the record of every order, in SQLite (WAL, synchronous FULL), in STATE/ledger.db.
+ *
+ * Moving orders is one process's job at a time (ledger_lock()); readers never wait.  Holds no
+ * secret.  One thread.  Every recorded fact is a link of a hash chain.
+ */
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "order/order.h"
+
+struct ledger;
+
+/*
+ * Open (and make, 0700 / 0600, where it is missing) the ledger in the folder `state`.
+ *
+ * errors  ERROR_LEDGER_NEWER (made by a newer p11cert), ERROR_LEDGER_CORRUPT, ERROR_LEDGER_FULL,
+ *         ERROR_LEDGER_READ_ONLY, ERROR_LEDGER
+ */
+struct ledger *ledger_open(const char *state, struct error *err);
+
+/* Only to read: never makes, migrates or locks anything.  ERROR_NOTHING when there is none yet. */
+struct ledger *ledger_open_read(const char *state, struct error *err);
+void ledger_close(struct ledger *ledger); /* NULL does nothing; rolls back what is open */
+
+/*
+ * Become the process that moves orders, waiting up to `wait_ms`; ERROR_LEDGER_LOCKED says who it is
+ * (process id, verb, since when).  Ends with ledger_close() or the process, kill -9 included.
+ */
+bool ledger_lock(struct ledger *ledger, const char *verb, int64_t wait_ms,
+                 struct error *err) MUST_CHECK;
+
+/*
+ * A turn's transaction (BEGIN IMMEDIATE).  If a commit fails, the caller may call it again: the
+ * transaction is still open where SQLite kept it open, else everything has to be written again
+ * (`ledger_in_turn` says which).
+ */
+bool ledger_begin(struct ledger *ledger, struct error *err) MUST_CHECK;
+bool ledger_commit(struct ledger *ledger, struct error *err) MUST_CHECK;
+void ledger_rollback(struct ledger *ledger);
+bool ledger_in_turn(const struct ledger *ledger);
+
+/* -- orders ------------------------------------------------------------------------------- */
+
+/*
+ * Record a new order; fills `number`, created_at, updated_at.  One open order at a time of a name:
+ * a second is ERROR_ORDER_STATE.  `now`: seconds since 1970.
+ */
+bool ledger_insert(struct ledger *ledger, struct order *order, int64_t now,
+                   struct error *err) MUST_CHECK;
+
+/*
+ * Record all facts of an order as they are now, and one link of the chain that says `fact`
+ * ("keyed", "submitted", "error").  A step that order_may_move() forbids is an assert.
+ */
+bool ledger_update(struct ledger *ledger, struct order *order, const char *fact, int64_t now,
+                   struct error *err) MUST_CHECK;
+
+/* An order by number; ERROR_ORDER_UNKNOWN.  The caller frees. */
+struct order *ledger_get(struct ledger *ledger, int64_t number, struct error *err);
+
+/*
+ * What a person calls ORDER: number, name (newest that has not failed, else the newest; `name:` in
+ * front of a name that is a number), certificate serial (hex, colons allowed), certificate ARN.
+ * ERROR_ORDER_UNKNOWN suggests the nearest names; ERROR_ORDER_AMBIGUOUS lists what matches.
+ */
+struct order *ledger_find(struct ledger *ledger, const char *reference, struct error *err);
+
+/* The newest order of a name that has not failed, or NULL with ERROR_NONE. */
+struct order *ledger_newest(struct ledger *ledger, const char *name, struct error *err);
+
+struct ledger_filter {
+        unsigned states; /* bits 1 << enum order_state; 0: all */
+        const char *ca_arn;
+        const char *holder;
+        const char *place;
+        const char *token_serial; /* serial or label */
+        int64_t ends_before;      /* not_after <= this; 0: any */
+        bool only_open;           /* order_state_is_open() and not held */
+        bool only_newest;         /* of each name */
+};
+
+/* Walk the orders that pass, by number; `order` belongs to the callback's caller.  False ends it.
+ */
+bool ledger_each(struct ledger *ledger, const struct ledger_filter *filter,
+                 bool (*visit)(void *context, const struct order *order), void *context,
+                 struct error *err) MUST_CHECK;
+
+/* Is this label already given to a key of ours on that token? */
+bool ledger_label_taken(struct ledger *ledger, const char *token_serial, const char *label,
+                        bool *taken, struct error *err) MUST_CHECK;
+
+/* -- roots -------------------------------------------------------------------------------- */
+
+/*
+ * The pinned root of a CA (DER) and how it was pinned ("first use", "--root", "ca trust").
+ * Empty `root` when there is none yet.
+ */
+bool ledger_root(struct ledger *ledger, const char *ca_arn, struct buf *root, char **how,
+                 int64_t *since, struct error *err) MUST_CHECK;
+bool ledger_pin_root(struct ledger *ledger, const char *ca_arn, struct view root, const char *how,
+                     int64_t now, struct error *err) MUST_CHECK;
+
+/* Note an issuing certificate that chains to the root; false in `*fresh` if it was known. */
+bool ledger_note_issuer(struct ledger *ledger, const char *ca_arn, struct view certificate,
+                        int64_t now, bool *fresh, struct error *err) MUST_CHECK;
+
+/* -- revocations: a record beside the state ------------------------------------------------- */
+
+bool ledger_revoked(struct ledger *ledger, const char *ca_arn, const char *serial,
+                    const char *reason, int64_t now, struct error *err) MUST_CHECK;
+
+/* -- the chain ---------------------------------------------------------------------------- */
+
+/* Walk the hash chain; ERROR_LEDGER_CORRUPT names the first link that does not fit. */
+bool ledger_verify(struct ledger *ledger, int64_t *links, struct error *err) MUST_CHECK;
+
+/* What SQLite says of its own file (PRAGMA integrity_check). */
+bool ledger_check(struct ledger *ledger, struct error *err) MUST_CHECK;
+
+/* A consistent copy into a file that does not exist yet. */
+bool ledger_backup(struct ledger *ledger, const char *path, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * AWS credentials and settings, from where AWS's own tools read them: environment and shared files
+ * (profiles, credential_process).  A wrong file is named with its line.
+ */
+#ifndef AWS_CREDENTIALS_H
+#define AWS_CREDENTIALS_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+struct credentials {
+        char *access_key_id;
+        struct secret secret_access_key;
+        char *session_token; /* or NULL */
+        int64_t expires_at;  /* 0: not known to expire */
+        char *origin; /* "environment", "profile 'pki' in /home/…/credentials"; for people */
+};
+
+void credentials_clear(struct credentials *credentials);
+void credentials_copy(struct credentials *to, const struct credentials *from);
+
+/* What the user said on our command line; NULL where nothing was said. */
+struct aws_options {
+        const char *profile;
+        const char *region;
+        const char *endpoint_url;
+        const char *ca_bundle;
+        const char *role_arn;
+        const char *external_id;
+        const char *role_session_name;
+};
+
+struct aws_settings;
+
+/*
+ * Read the settings of the active profile (option, AWS_PROFILE, "default") from ~/.aws/config and
+ * ~/.aws/credentials or where AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say.  A profile that
+ * was named and does not exist is ERROR_CONFIG.  Missing files are fine.  No network.
+ */
+struct aws_settings *aws_settings_open(const struct aws_options *options, struct error *err);
+void aws_settings_free(struct aws_settings *settings);
+
+/* A key of the active profile, or NULL; borrowed. */
+const char *aws_settings_get(const struct aws_settings *settings, const char *key);
+
+/* Option, AWS_REGION, AWS_DEFAULT_REGION, profile; NULL when nobody says.  Borrowed. */
+const char *aws_settings_region(const struct aws_settings *settings);
+
+/*
+ * The custom endpoint for a service ("acm-pca"), or NULL for AWS's own.  Option (for acm-pca
+ * always, for the others when it is a loopback address), AWS_ENDPOINT_URL_<SERVICE>,
+ * AWS_ENDPOINT_URL, the profile's services section, its endpoint_url;
+ * AWS_IGNORE_CONFIGURED_ENDPOINT_URLS leaves only the option.  Borrowed.
+ */
+const char *aws_settings_endpoint(const struct aws_settings *settings, const char *service);
+
+/* --ca-bundle, AWS_CA_BUNDLE, profile; NULL: the system's.  Borrowed. */
+const char *aws_settings_ca_bundle(const struct aws_settings *settings);
+
+/* Name of the active profile ("default"). */
+const char *aws_settings_profile(const struct aws_settings *settings);
+
+/*
+ * Find credentials: environment (skipped when a profile was named on the command line), static
+ * keys of the profile, credential_process.
+ *
+ * errors  ERROR_CREDENTIALS_MISSING says where was looked and what to set; ERROR_CONFIG for half a
+ *         pair, an expired AWS_CREDENTIAL_EXPIRATION (ERROR_CREDENTIALS_EXPIRED), an SSO or role
+ *         profile (with the sentence that helps)
+ * time    credential_process may take up to 60 s, then it is killed
+ */
+bool credentials_find(struct aws_settings *settings, struct credentials *out,
+                      struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * AWS Signature Version 4, in its three visible stages: canonical request, string to sign,
+ * signature.  Pure.  (AWS General Reference, "Signature Version 4 signing process".)
+ */
+#ifndef AWS_SIGV4_H
+#define AWS_SIGV4_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+struct sigv4_header {
+        const char *name;
+        const char *value; /* as sent; trimmed and folded here */
+};
+
+struct sigv4_request {
+        const char *method;
+        const char *path;  /* as in the request line, percent-encoding included or not */
+        const char *query; /* without '?', or NULL */
+        const struct sigv4_header *headers; /* those to sign */
+        size_t header_count;
+        struct view body;
+        bool normalize_path; /* true for all services but S3 */
+};
+
+struct sigv4_scope {
+        char date_time[17]; /* 20261101T120000Z */
+        const char *region;
+        const char *service;
+};
+
+/* "20261101T120000Z" of a time. */
+void sigv4_date_time(int64_t when, char out[17]);
+
+/* Stage 1; `signed_headers` (may be NULL) gets "content-type;host;x-amz-date". */
+void sigv4_canonical(const struct sigv4_request *request, struct buf *canonical,
+                     struct buf *signed_headers);
+
+/* Stage 2. */
+void sigv4_string_to_sign(const struct sigv4_scope *scope, struct view canonical, struct buf *out);
+
+/* Stage 3: 64 hex digits and a NUL. */
+void sigv4_signature(const struct secret *secret_key, const struct sigv4_scope *scope,
+                     struct view string_to_sign, char out[65]);
+
+/* All three: the value of the Authorization header. */
+void sigv4_authorization(const struct sigv4_request *request, const struct sigv4_scope *scope,
+                         const char *access_key_id, const struct secret *secret_key,
+                         struct buf *out);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * Certificates as facts, and the judgement whether one is what was asked for.  Pure: the time is
+ * an argument.  What comes in here came from the network and is hostile until parsed.
+ */
+#ifndef ORDER_CERT_H
+#define ORDER_CERT_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "order/order.h"
+
+/* What p11cert shows and records of a certificate.  Owns its texts. */
+struct certificate_facts {
+        char *subject; /* RFC 4514 */
+        char *issuer;
+        char *serial;      /* lower-case hex, two digits a byte */
+        char *fingerprint; /* SHA-256, lower-case hex */
+        int64_t not_before;
+        int64_t not_after;
+        struct buf spki;
+        struct buf subject_der; /* Name, for CKA_SUBJECT */
+        struct buf issuer_der;  /* Name, for CKA_ISSUER */
+        struct buf serial_der;  /* INTEGER, for CKA_SERIAL_NUMBER */
+        char **sans;
+        size_t san_count;
+        enum key_type key_type;
+        bool is_ca;
+        struct usages usages;
+};
+
+void certificate_facts_clear(struct certificate_facts *facts);
+
+/* Read the facts of one DER certificate; nothing may follow it.  ERROR_INPUT. */
+bool certificate_facts_read(struct view der, struct certificate_facts *facts,
+                            struct error *err) MUST_CHECK;
+
+/*
+ * Read PEM: the first certificate, and all that follow it (`rest`: DER, one after the other; may
+ * be NULL).  Glued PEM blocks ("-----END CERTIFICATE----------BEGIN…"), CRLF and text between the
+ * blocks are accepted; DER instead of PEM too.  ERROR_INPUT when there is none, or for more than
+ * 16 of them or 1 MiB.
+ */
+bool certificates_read(struct view text, struct buf *first, struct buf *rest,
+                       struct error *err) MUST_CHECK;
+
+/* Split concatenated DER certificates: the first one's length in bytes, 0 at the end or if broken.
+ */
+size_t certificate_length(struct view concatenated);
+
+/* PEM with a newline at the end, appended to `out`; for concatenated DER one block each. */
+void certificate_pem_add(struct buf *out, struct view concatenated);
+
+/*
+ * Build and check the chain from `certificate` to `root` (RFC 5280, 6): signatures, CA:TRUE,
+ * key usages of the issuers, path lengths, dates at `now`.
+ *
+ * chain   concatenated DER as the CA answered it, in any order, with or without the root
+ * root    DER: the pinned root, the only trust
+ * path    out, the issuers from the leaf's own up to but not including the root, concatenated DER
+ * errors  ERROR_NOT_AS_ASKED, with the certificate and the reason
+ */
+bool certificate_chain(struct view certificate, struct view chain, struct view root, int64_t now,
+                       struct buf *path, struct error *err) MUST_CHECK;
+
+/* What to hold an issued certificate against besides its order's wishes. */
+struct certificate_expectation {
+        struct view csr; /* DER as it was sent: public key, subject, SANs, extensions */
+        struct view chain;
+        struct view root;
+        int64_t asked_at;     /* when the request was first sent */
+        int64_t received_at;  /* when the certificate came */
+        int64_t ca_not_after; /* 0: not known */
+        int64_t now;
+};
+
+/*
+ * Is this the certificate that was asked for?  Same public key as the CSR; chain to the root;
+ * subject and SANs as asked (as sets, order does not matter); key usages and extended ones as the
+ * template promises (order/template.h; of an unknown template only CA:FALSE is held); CA:FALSE;
+ * no extension nobody asked for (AIA, CRL distribution points, SKI, AKI, policies that were asked
+ * for are known); NotBefore at most 65 minutes before asking when none was asked, exactly when it
+ * was; NotAfter within 5 minutes of what was asked.
+ *
+ * differences  appended, a line each in words that a person understands: "subject: asked CN=a, got
+ *              CN=b".  All of them, not only the first.
+ * path         out as in certificate_chain()
+ * errors       ERROR_NOT_AS_ASKED with the first difference and how many more there are
+ */
+bool certificate_judge(const struct wishes *wishes, struct view certificate,
+                       const struct certificate_expectation *expected, struct buf *path,
+                       struct buf *differences, struct error *err) MUST_CHECK;
+
+/* Does `signature` over `message` verify with the public key (SPKI)?  ERROR_NOT_PROVED if not. */
+bool signature_verify(struct view spki, enum hash hash, struct view message, struct view signature,
+                      struct error *err) MUST_CHECK;
+
+/* Are these the same root: equal public key and subject? */
+bool certificate_same_root(struct view a, struct view b);
+
+/* Is this DER certificate self-issued and self-signed (a root)? */
+bool certificate_is_root(struct view der);
+
+#endif
