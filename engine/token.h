@@ -113,6 +113,9 @@ void token_close(struct token *token); /* NULL does nothing */
 /* As read when it was opened; borrowed. */
 const struct token_facts *token_facts(const struct token *token);
 
+/* The PIN it was logged in with, or NULL (a PIN pad, no login); borrowed until token_close(). */
+const struct secret *token_pin(const struct token *token);
+
 /*
  * Is this still the same token?  Reads the slot list and the serial number again, as every write
  * does by itself.  ERROR_TOKEN_REMOVED, ERROR_TOKEN_SWAPPED.

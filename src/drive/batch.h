@@ -22,6 +22,7 @@ enum drive_event {
         EVENT_TOKEN,   /* the token was found and logged in */
         EVENT_PLANNED, /* from here on: the order's state */
         EVENT_KEYED,
+        EVENT_CSR,
         EVENT_REQUESTED,
         EVENT_SUBMITTED,
         EVENT_WAITING, /* the CA is at work, or a retry waits; once in a while */
@@ -45,11 +46,12 @@ struct drive_options {
         const char *init_args;
         int64_t token_timeout_ms; /* 0: 120 s */
 
-        bool no_wait;       /* stop at SUBMITTED */
-        bool no_token;      /* stop where a token would be needed */
-        struct view root;   /* --root: DER, or empty */
-        int64_t give_up_ms; /* how long a network outage or a pending certificate is waited
-                               for; 0: 10 minutes */
+        bool no_wait;        /* stop at SUBMITTED */
+        bool token_may_miss; /* an absent token ends in ERROR_PENDING at VERIFIED (fetch) */
+        struct view root;    /* --root: DER, or empty */
+        int64_t pending_ms;  /* how long the CA may take to issue; 0: 10 minutes */
+        int64_t outage_ms;   /* how long to wait for network, AWS or quota to come back, beyond
+                                the client's own attempts; 0: not at all */
 
         void (*event)(void *context, enum drive_event event, const struct order *order,
                       const char *text); /* may be NULL */
@@ -59,6 +61,9 @@ struct drive_options {
 
 /*
  * Move orders as far as they go.
+ *
+ * A new order may leave open what only the CA or the ledger can tell: a validity of type NONE
+ * becomes 365 days (6 on a short-lived CA), no label becomes one that is free.
  *
  * next  gives one order after the other, new (number 0) or from the ledger; the conductor owns it.
  *       NULL: no more.
@@ -72,6 +77,15 @@ struct drive_options {
 bool drive_run(const struct drive_options *options, struct order *(*next)(void *context),
                void (*done)(void *context, struct order *order), void *context,
                struct error *err) MUST_CHECK;
+
+/*
+ * Take a certificate that came another way into a held order, or one that was submitted, and record
+ * it up to VERIFIED; drive_run() then delivers it.  `certificate` is DER, `chain` concatenated DER.
+ * The root is `options->root`, or the one that is pinned for the order's CA.  When it is not what
+ * was asked for, the order stays where it was: ERROR_NOT_AS_ASKED.
+ */
+bool drive_import(const struct drive_options *options, struct order *order, struct view certificate,
+                  struct view chain, struct error *err) MUST_CHECK;
 
 /* Was a worker abandoned inside a module?  Then nothing may be finalised: leave by _exit(). */
 bool drive_hangs(void);

@@ -11,7 +11,8 @@ enum proof { PROOF_PASSED, PROOF_FAILED, PROOF_SKIPPED };
 /* One thing that was looked at. */
 struct proof_row {
         const char *name; /* "chain", "files", "token-key", "token-certificate", "test-signature",
-                             "application-view", "dates", "revocation" */
+                             "application-view", "dates", "revocation"; "token" when it cannot be
+                             opened */
         enum proof result;
         char detail[512]; /* what was found, or why it was skipped */
 };
@@ -31,9 +32,5 @@ struct proof_report {
  */
 bool drive_verify(const struct drive_options *options, const struct order *order,
                   struct proof_report *report, struct error *err) MUST_CHECK;
-
-/* Only the application's view of a delivered order (issue --prove). */
-bool drive_prove(const struct drive_options *options, const struct order *order,
-                 struct error *err) MUST_CHECK;
 
 #endif

@@ -199,6 +199,9 @@ char *order_name_from(const char *text);
  */
 bool order_is_due(const struct order *order, int64_t now, int64_t window_s);
 
+/* How long an idempotency token is trusted: half a minute less than the CA promises. */
+enum { ORDER_REPEAT_MS = 270 * 1000 };
+
 /*
  * May the recorded request be sent again with its idempotency token?  True until 4½ minutes after
  * the first send; a clock that went back, another boot or a suspend count as later.  True when it

@@ -1,0 +1,421 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "drive/conductor.h"
+#include "drive/deliver.h"
+#include "order/cert.h"
+
+enum {
+        MOST_ISSUE_FAILURES = 2,
+        FIRST_POLL_WAIT_MS = 25,
+        EARLY_MS = 60 * 1000,
+        EARLY_POLL_WAIT_MS = 1000,
+        LATE_POLL_WAIT_MS = 5000,
+        FIRST_OUTAGE_WAIT_MS = 500,
+        MOST_OUTAGE_WAIT_MS = 30 * 1000,
+};
+
+/* Up to a fifth more or less, so that many clients do not ask in step. */
+static int64_t
+jitter(int64_t ms)
+{
+        uint8_t random;
+
+        random_bytes(&random, 1);
+        return ms * 4 / 5 + ms * 2 / 5 * random / 255;
+}
+
+/* -- what a worker brings back --------------------------------------------------------------- */
+
+static void
+take_token(struct order *order, struct work *work)
+{
+        struct order_token *token = &work->token;
+
+        text_assign(&order->token.label, token->label);
+        text_assign(&order->token.serial, token->serial);
+        text_assign(&order->token.manufacturer, token->manufacturer);
+        text_assign(&order->token.model, token->model);
+        text_assign(&order->token.uri, token->uri);
+}
+
+static void
+take_key(struct order *order, struct work *work)
+{
+        buf_set(&order->spki, view_buf(&work->spki));
+        buf_set(&order->key_id, view_buf(&work->key_id));
+        text_assign(&order->key_label, work->key_label);
+        text_assign(&order->key_uri, work->key_uri);
+        order->evidence = work->evidence;
+}
+
+/* What a person should know of a key's birth, without being kept from using it. */
+static void
+note_evidence(struct ride *ride)
+{
+        const struct evidence *evidence = &ride->order->evidence;
+
+        if (ride->notes ||
+            (evidence->local != ANSWER_NO && evidence->always_sensitive != ANSWER_NO &&
+             evidence->never_extractable != ANSWER_NO))
+                return;
+        ride->notes = text_format("the token says of the key: local %s, always sensitive %s, never "
+                                  "extractable %s; some modules misreport this",
+                                  evidence->local == ANSWER_NO ? "no" : "yes",
+                                  evidence->always_sensitive == ANSWER_NO ? "no" : "yes",
+                                  evidence->never_extractable == ANSWER_NO ? "no" : "yes");
+}
+
+static void
+apply_look(struct ride *ride, struct work *work)
+{
+        struct order *order = ride->order;
+
+        ride->looked = true;
+        ride->have_key = work->have_key;
+        take_token(order, work);
+        buf_set(&order->old_key_sha256, view_buf(&work->old_key_sha256));
+        if (!work->have_key)
+                return;
+        take_key(order, work);
+        order->wishes.key_type = key_type_of_spki(view_buf(&order->spki));
+        note_evidence(ride);
+}
+
+/* Nothing usable was left under the recorded id: it was destroyed, so a fresh id is recorded. */
+static void
+start_afresh(struct ride *ride)
+{
+        struct order *order = ride->order;
+        uint8_t id[20];
+
+        if (!order->wishes.given_id.len) {
+                random_bytes(id, sizeof(id));
+                buf_set(&order->key_id, view_of(id, sizeof(id)));
+        }
+        ride_note(ride, ORDER_PLANNED, "planned-anew", EVENT_PLANNED);
+}
+
+static void
+apply_key(struct ride *ride, struct work *work)
+{
+        ride->recovered = true;
+        if (!work->have_key) {
+                start_afresh(ride);
+                return;
+        }
+        take_key(ride->order, work);
+        note_evidence(ride);
+        ride_note(ride, ORDER_KEYED, "keyed", EVENT_KEYED);
+}
+
+static void
+apply_done_work(struct ride *ride, struct work *work)
+{
+        struct order *order = ride->order;
+
+        switch (work->kind) {
+        case WORK_LOOK:
+                apply_look(ride, work);
+                return;
+        case WORK_RECOVER:
+        case WORK_KEY:
+                apply_key(ride, work);
+                return;
+        case WORK_CSR:
+                buf_set(&order->csr, view_buf(&work->csr));
+                ride_note(ride, ORDER_KEYED, "csr-signed", EVENT_CSR);
+                return;
+        case WORK_DELIVER:
+                ride->delivered = true;
+                return;
+        case WORK_RETIRE:
+                ride->retired = true;
+                return;
+        case WORK_PROVE:
+                ride->proved = true;
+                ride_note(ride, order->state, "proved", EVENT_PROVED);
+                return;
+        case WORK_RELEASE:
+        case WORK_END:
+                return;
+        }
+}
+
+/* `fetch` without the token is no failure: the certificate waits in the ledger. */
+static void
+soften_missing_token(const struct conductor *conductor, const struct order *order,
+                     struct error *err)
+{
+        if (!conductor->options->token_may_miss || order->state != ORDER_VERIFIED ||
+            (err->kind != ERROR_TOKEN_ABSENT && err->kind != ERROR_MODULE))
+                return;
+        error_set(err, ERROR_PENDING,
+                  "the certificate was fetched and is what was asked for, but "
+                  "its token is not here");
+        error_advise(err, "plug the token in, then: p11cert fetch %s", order->wishes.name);
+}
+
+void
+ride_apply_work(struct conductor *conductor, struct ride *ride, struct work *work)
+{
+        struct order *order = ride->order;
+
+        ride->at_worker = false;
+        ride->hold = work->hold;
+        if (work->notes) {
+                free(ride->notes);
+                ride->notes = MOVE(work->notes);
+        }
+        if (work->error.kind == ERROR_NONE) {
+                apply_done_work(ride, work);
+                if (work->kind == WORK_LOOK)
+                        conductor_tell(conductor, EVENT_TOKEN, order, order->token.uri);
+                return;
+        }
+        if (order->number)
+                error_about(&work->error, "order %lld '%s'", (long long)order->number,
+                            order->wishes.name);
+        soften_missing_token(conductor, order, &work->error);
+        ride_stop(ride, &work->error);
+}
+
+/* -- what AWS answers ------------------------------------------------------------------------ */
+
+static bool
+is_outage(enum error_kind kind)
+{
+        return kind == ERROR_NETWORK || kind == ERROR_THROTTLED || kind == ERROR_AWS_UNAVAILABLE;
+}
+
+/* Wait for better times, as long as we were told to. */
+static bool
+wait_out(struct conductor *conductor, struct ride *ride, const struct error *err)
+{
+        int64_t now = clock_boot_ms();
+        int64_t wait = FIRST_OUTAGE_WAIT_MS;
+
+        if (!is_outage(err->kind) || !conductor->options->outage_ms)
+                return false;
+        if (!ride->outage_ms)
+                ride->outage_ms = now;
+        if (now - ride->outage_ms > conductor->options->outage_ms)
+                return false;
+        for (unsigned i = 0; i < ride->outages && wait < MOST_OUTAGE_WAIT_MS; i++)
+                wait *= 2;
+        ride->outages++;
+        ride->wake_ms = now + jitter(wait);
+        return true;
+}
+
+static void
+stop_over_reply(struct conductor *conductor, struct ride *ride, const struct aws_reply *reply)
+{
+        struct error err = reply->error;
+
+        if (wait_out(conductor, ride, &err))
+                return;
+        error_about(&err, "order %lld '%s'", (long long)ride->order->number,
+                    ride->order->wishes.name);
+        ride_stop(ride, &err);
+}
+
+static void
+apply_issue(struct conductor *conductor, struct ride *ride, const struct aws_reply *reply)
+{
+        struct order *order = ride->order;
+        struct error err = { 0 };
+        char *arn = NULL;
+
+        failpoint("issue-answered");
+        if (reply->ok && pca_read_issue(view_buf(&reply->body), &arn, &err)) {
+                text_assign(&order->certificate_arn, arn);
+                free(arn);
+                ride->outage_ms = 0;
+                ride->outages = 0;
+                order->error = (struct error){ 0 };
+                ride_note(ride, ORDER_SUBMITTED, "submitted", EVENT_SUBMITTED);
+                return;
+        }
+        if (reply->ok) {
+                /* It was done, but the answer does not say what: the same token asks again. */
+                error_about(&err, "order %lld '%s'", (long long)order->number, order->wishes.name);
+                ride_stop(ride, &err);
+                return;
+        }
+        if (!reply->maybe_done && !ride->doubt) {
+                /* No certificate can have come of it: the next attempt starts afresh. */
+                order->first_sent_at = 0;
+                ride->composed = false;
+        } else {
+                ride->doubt = true;
+                ride->composed = false;
+        }
+        stop_over_reply(conductor, ride, reply);
+}
+
+/* RequestFailedException: this ARN will never work.  A new request once, then a verdict. */
+static void
+apply_issue_failure(struct conductor *conductor, struct ride *ride, const struct aws_reply *reply)
+{
+        struct order *order = ride->order;
+
+        if (++order->issue_failures >= MOST_ISSUE_FAILURES) {
+                stop_over_reply(conductor, ride, reply);
+                return;
+        }
+        text_assign(&order->certificate_arn, NULL);
+        order->first_sent_at = 0;
+        ride->composed = false;
+        ride->doubt = false;
+        ride->submitted_ms = 0;
+        ride_note(ride, ORDER_REQUESTED, "issue-failed", EVENT_NOTE);
+        free(ride->notes);
+        ride->notes = text_copy("the CA could not issue the certificate; it is asked once more");
+}
+
+/*
+ * When to ask again: a tenth of the time it has taken so far, so that little is waited once the
+ * certificate is ready, and never more than a second in the first minute.
+ */
+static void
+wait_for_next_poll(struct ride *ride)
+{
+        int64_t now = clock_boot_ms();
+        int64_t elapsed = now - ride->submitted_ms;
+        int64_t most = elapsed < EARLY_MS ? EARLY_POLL_WAIT_MS : LATE_POLL_WAIT_MS;
+        int64_t wait = elapsed / 10;
+
+        if (wait < FIRST_POLL_WAIT_MS)
+                wait = FIRST_POLL_WAIT_MS;
+        wait = jitter(wait);
+        ride->wake_ms = now + (wait < most ? wait : most);
+}
+
+static bool
+take_certificate(struct order *order, struct view body, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf text = { 0 };
+        CLEANUP(buf_cleanup) struct buf chain_text = { 0 };
+        CLEANUP(buf_cleanup) struct buf certificate = { 0 };
+        CLEANUP(buf_cleanup) struct buf first = { 0 };
+        CLEANUP(buf_cleanup) struct buf rest = { 0 };
+
+        if (!pca_read_get_certificate(body, &text, &chain_text, err))
+                return false;
+        if (!certificates_read(view_buf(&text), &certificate, NULL, err) ||
+            (chain_text.len && !certificates_read(view_buf(&chain_text), &first, &rest, err))) {
+                err->kind = ERROR_AWS_ANSWER;
+                return error_advise(err,
+                                    "the order stays as it is; ask for it again with: p11cert "
+                                    "fetch %s",
+                                    order->wishes.name);
+        }
+        buf_set(&order->certificate, view_buf(&certificate));
+        buf_set(&order->chain, view_buf(&first));
+        buf_add(&order->chain, view_buf(&rest));
+        return true;
+}
+
+static void
+apply_certificate(struct conductor *conductor, struct ride *ride, const struct aws_reply *reply)
+{
+        struct order *order = ride->order;
+        struct error err = { 0 };
+
+        if (!reply->ok && reply->error.kind == ERROR_PENDING) {
+                wait_for_next_poll(ride);
+                return;
+        }
+        if (!reply->ok && reply->error.kind == ERROR_ISSUE_FAILED) {
+                apply_issue_failure(conductor, ride, reply);
+                return;
+        }
+        if (!reply->ok) {
+                stop_over_reply(conductor, ride, reply);
+                return;
+        }
+        failpoint("certificate-fetched");
+        if (!take_certificate(order, view_buf(&reply->body), &err)) {
+                error_about(&err, "order %lld '%s'", (long long)order->number, order->wishes.name);
+                ride_stop(ride, &err);
+                return;
+        }
+        order->issued_at = clock_now();
+        ride_note(ride, ORDER_ISSUED, "issued", EVENT_ISSUED);
+}
+
+void
+ride_apply_reply(struct conductor *conductor, struct ride *ride, const struct aws_reply *reply)
+{
+        ride->at_network = false;
+        if (ride->order->state == ORDER_REQUESTED)
+                apply_issue(conductor, ride, reply);
+        else
+                apply_certificate(conductor, ride, reply);
+}
+
+/* -- the verdict ------------------------------------------------------------------------------ */
+
+/* What the ledger shows of the certificate. */
+static bool
+note_certificate(struct order *order, struct error *err)
+{
+        struct certificate_facts facts = { 0 };
+
+        if (!certificate_facts_read(view_buf(&order->certificate), &facts, err))
+                return false;
+        text_assign(&order->serial, facts.serial);
+        text_assign(&order->fingerprint, facts.fingerprint);
+        order->not_before = facts.not_before;
+        order->not_after = facts.not_after;
+        certificate_facts_clear(&facts);
+        return true;
+}
+
+void
+ride_judge(struct ride *ride, struct ca *ca)
+{
+        struct order *order = ride->order;
+        CLEANUP(buf_cleanup) struct buf path = { 0 };
+        CLEANUP(buf_cleanup) struct buf differences = { 0 };
+        struct error err = { 0 };
+        struct certificate_expectation expected = {
+                .csr = view_buf(&order->csr),
+                .chain = view_buf(&order->chain),
+                .root = view_buf(&ca->root),
+                .asked_at = order->first_sent_at,
+                .received_at = order->issued_at,
+                .ca_not_after = ca_not_after(ca),
+                .now = clock_now(),
+        };
+
+        if (note_certificate(order, &err) &&
+            certificate_judge(&order->wishes, view_buf(&order->certificate), &expected, &path,
+                              &differences, &err)) {
+                buf_set(&order->chain, view_buf(&path));
+                buf_set(&order->root, view_buf(&ca->root));
+                deliver_plan(order);
+                ride_note(ride, ORDER_VERIFIED, "verified", EVENT_VERIFIED);
+                return;
+        }
+        if (ca_chain_has_other_root(ca, view_buf(&order->chain))) {
+                error_set(&err, ERROR_ROOT_CHANGED,
+                          "the certificate's chain ends in another root than the one pinned for "
+                          "its CA");
+                error_advise(&err,
+                             "find out from the CA's administrator whether it has another "
+                             "root now; then: p11cert ca trust %s --root FILE, and p11cert "
+                             "resume",
+                             ca->arn);
+        }
+        error_about(&err, "order %lld '%s'", (long long)order->number, order->wishes.name);
+        if (err.kind == ERROR_NOT_AS_ASKED)
+                error_advise(&err,
+                             "it was not delivered; `p11cert show %lld` says all that "
+                             "differs; revoke it with: p11cert revoke %lld",
+                             (long long)order->number, (long long)order->number);
+        ride_stop(ride, &err);
+}

@@ -1,0 +1,64 @@
+#include "drive/session.h"
+
+#include "engine/witness.h"
+
+struct token *
+session_open(const struct drive_options *options, const char *module, const char *token_uri,
+             struct modules **modules, struct error *err)
+{
+        CLEANUP(uri_cleanup) struct uri *uri = uri_parse(token_uri, err);
+        CLEANUP(free_cleanup) char *guard = text_format("%s/pin-guard", options->state);
+
+        if (!uri)
+                return NULL;
+        if (!uri_names_token(uri)) {
+                error_set(err, ERROR_USAGE, "'%s' does not say which token is meant", token_uri);
+                error_advise(err, "name it with --token 'pkcs11:token=LABEL' or 'pkcs11:serial=…'; "
+                                  "`p11cert token list` shows what is there");
+                return NULL;
+        }
+        const char *path = module ? module : uri_module_path(uri);
+
+        if (!*modules)
+                *modules = modules_open(path, uri_module_name(uri), options->init_args, err);
+        if (!*modules)
+                return NULL;
+        struct token_login login = {
+                .source = options->pin,
+                .ask = options->ask,
+                .ask_context = options->ask_context,
+                .guard_folder = guard,
+                .retry_pin = options->retry_pin,
+        };
+
+        return token_open(*modules, uri, &login, err);
+}
+
+bool
+session_test_signature(struct key *key, const struct certificate_facts *facts, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf signature = { 0 };
+        enum hash hash = key_type_hash(facts->key_type);
+        uint8_t message[64];
+        struct view text = view_of(message, sizeof(message));
+
+        random_bytes(message, sizeof(message));
+        return key_sign(key, hash, text, &signature, err) &&
+               signature_verify(view_buf(&facts->spki), hash, text, view_buf(&signature), err);
+}
+
+bool
+session_prove(struct token *token, const struct order *order, struct error *err)
+{
+        const struct token_facts *facts = token_facts(token);
+        struct witness_question question = {
+                .module_path = facts->module_path,
+                .token_serial = facts->serial,
+                .token_label = facts->label,
+                .key_id = view_buf(&order->key_id),
+                .certificate = view_buf(&order->certificate),
+                .pin = token_pin(token),
+        };
+
+        return witness_ask("/proc/self/exe", &question, err);
+}

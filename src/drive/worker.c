@@ -1,0 +1,595 @@
+#include "drive/worker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "drive/session.h"
+#include "order/cert.h"
+#include "order/csr.h"
+
+struct hold {
+        struct key *key; /* NULL once its token was closed */
+        struct hold *next;
+        struct hold **link;
+};
+
+struct worker {
+        const struct drive_options *options;
+        char *module;
+        char *token_uri;
+        struct queue *inbox;
+        struct queue *results;
+        pthread_t thread;
+        bool abandoned;
+
+        /* the conductor's side */
+        size_t load;
+        int64_t given_at_ms; /* when the work that is under way was given or became the first */
+
+        /* the thread's side */
+        struct modules *modules;
+        struct token *token;
+        struct hold *holds; /* every key handle, so that none outlives its token */
+};
+
+/* -- works -------------------------------------------------------------------------------- */
+
+struct work *
+work_new(enum work_kind kind, void *tag, const struct order *order)
+{
+        struct work *work = memory_new(1, sizeof(*work));
+
+        work->kind = kind;
+        work->tag = tag;
+        work->order = order;
+        return work;
+}
+
+static void
+order_token_clear(struct order_token *token)
+{
+        free(token->label);
+        free(token->serial);
+        free(token->manufacturer);
+        free(token->model);
+        free(token->uri);
+        *token = (struct order_token){ 0 };
+}
+
+void
+work_free(struct work *work)
+{
+        if (!work)
+                return;
+        buf_clear(&work->old_certificate);
+        order_token_clear(&work->token);
+        buf_clear(&work->key_id);
+        free(work->key_label);
+        free(work->key_uri);
+        buf_clear(&work->spki);
+        buf_clear(&work->csr);
+        buf_clear(&work->old_key_sha256);
+        free(work->notes);
+        free(work);
+}
+
+/* -- the thread's side --------------------------------------------------------------------- */
+
+/* The token, opened or still the same one. */
+static bool
+need_token(struct worker *worker, struct error *err)
+{
+        if (worker->token)
+                return true;
+        worker->token = session_open(worker->options, worker->module, worker->token_uri,
+                                     &worker->modules, err);
+        return worker->token != NULL;
+}
+
+static void
+copy_token_facts(const struct token_facts *facts, struct order_token *out)
+{
+        text_assign(&out->label, facts->label);
+        text_assign(&out->serial, facts->serial);
+        text_assign(&out->manufacturer, facts->manufacturer);
+        text_assign(&out->model, facts->model);
+        free(out->uri);
+        out->uri = uri_of_token(facts);
+}
+
+static enum answer
+answer_of(enum key_answer answer)
+{
+        static const enum answer answers[] = {
+                [KEY_ANSWER_UNKNOWN] = ANSWER_UNKNOWN,
+                [KEY_ANSWER_NO] = ANSWER_NO,
+                [KEY_ANSWER_YES] = ANSWER_YES,
+        };
+
+        return answers[answer];
+}
+
+static void
+report_key(struct work *work, struct key *key)
+{
+        struct key_evidence evidence;
+
+        key_evidence(key, &evidence);
+        work->evidence = (struct evidence){
+                .local = answer_of(evidence.local),
+                .sensitive = answer_of(evidence.sensitive),
+                .always_sensitive = answer_of(evidence.always_sensitive),
+                .extractable = answer_of(evidence.extractable),
+                .never_extractable = answer_of(evidence.never_extractable),
+        };
+        buf_set(&work->spki, key_spki(key));
+        buf_set(&work->key_id, key_id(key));
+        text_assign(&work->key_label, key_label(key));
+        text_assign(&work->key_uri, key_uri(key));
+        work->have_key = true;
+}
+
+static void
+hold_key(struct worker *worker, struct work *work, struct key *key)
+{
+        struct hold *hold = work->hold;
+
+        if (!hold) {
+                hold = memory_new(1, sizeof(*hold));
+                hold->next = worker->holds;
+                hold->link = &worker->holds;
+                if (hold->next)
+                        hold->next->link = &hold->next;
+                worker->holds = hold;
+                work->hold = hold;
+        }
+        key_free(hold->key);
+        hold->key = key;
+}
+
+static void
+hold_drop(struct work *work)
+{
+        struct hold *hold = work->hold;
+
+        if (!hold)
+                return;
+        key_free(hold->key);
+        *hold->link = hold->next;
+        if (hold->next)
+                hold->next->link = hold->link;
+        free(hold);
+        work->hold = NULL;
+}
+
+/* Handles die with their session; the next work that needs one searches its key again. */
+static void
+close_token(struct worker *worker)
+{
+        for (struct hold *hold = worker->holds; hold; hold = hold->next) {
+                key_free(hold->key);
+                hold->key = NULL;
+        }
+        token_close(worker->token);
+        worker->token = NULL;
+}
+
+/* The order's key: the handle that is held, or found by the recorded id, and still the same. */
+static struct key *
+need_key(struct worker *worker, struct work *work)
+{
+        const struct order *order = work->order;
+
+        if (!work->hold || !work->hold->key) {
+                struct key *key = key_find(worker->token, view_buf(&order->key_id), NULL,
+                                           view_buf(&order->spki), &work->error);
+
+                if (!key && work->error.kind == ERROR_KEY_ABSENT) {
+                        struct error absent = work->error;
+
+                        error_set(&work->error, ERROR_KEY_LOST,
+                                  "the order's key is no longer on its token");
+                        error_advise(&work->error,
+                                     "look for the token that holds it; where it was erased or "
+                                     "initialised again, the order cannot go on: issue a new one");
+                        log_info("key-lost", "order=%lld what=%s", (long long)order->number,
+                                 absent.what);
+                }
+                if (!key)
+                        return NULL;
+                hold_key(worker, work, key);
+        }
+        if (!key_check(work->hold->key, view_buf(&order->spki), &work->error))
+                return NULL;
+        return work->hold->key;
+}
+
+/* --key URI: the existing key, by its id or label. */
+static bool
+look_for_key(struct worker *worker, struct work *work)
+{
+        const struct wishes *wishes = &work->order->wishes;
+        CLEANUP(uri_cleanup) struct uri *uri = uri_parse(wishes->key_uri, &work->error);
+        struct view id = { 0 };
+
+        if (!uri)
+                return false;
+        bool has_id = uri_id(uri, &id);
+
+        if (!has_id && !uri_object(uri)) {
+                error_set(&work->error, ERROR_USAGE, "'%s' does not say which key is meant",
+                          wishes->key_uri);
+                return error_advise(&work->error, "add its object=LABEL or id=%%01%%02…; `p11cert "
+                                                  "key list` prints the URIs");
+        }
+        struct key *key =
+                key_find(worker->token, id, uri_object(uri), view_of(NULL, 0), &work->error);
+
+        if (!key)
+                return false;
+        hold_key(worker, work, key);
+        report_key(work, key);
+        return true;
+}
+
+/* --csr FILE: the key that made it. */
+static bool
+look_for_public(struct worker *worker, struct work *work)
+{
+        struct key *key =
+                key_find_public(worker->token, view_buf(&work->order->spki), &work->error);
+
+        if (!key)
+                return false;
+        hold_key(worker, work, key);
+        report_key(work, key);
+        return true;
+}
+
+/* Whose digest is recorded, so that it is never taken for the new key. */
+static bool
+note_old_key(struct worker *worker, struct work *work)
+{
+        const struct wishes *wishes = &work->order->wishes;
+        struct error absent = { 0 };
+        struct key *old = key_find(worker->token, view_buf(&wishes->given_id), NULL,
+                                   view_of(NULL, 0), &absent);
+        uint8_t digest[32];
+
+        if (!old)
+                return true;
+        sha256(key_spki(old), digest);
+        buf_set(&work->old_key_sha256, view_of(digest, sizeof(digest)));
+        key_free(old);
+        return true;
+}
+
+/* An id or a label given by hand must be free. */
+static bool
+look_for_taken(struct worker *worker, struct work *work)
+{
+        const struct wishes *wishes = &work->order->wishes;
+        CLEANUP(free_cleanup) char *uris = NULL;
+
+        if (!wishes->given_id.len && !wishes->label)
+                return true;
+        if (!token_taken(worker->token, view_buf(&wishes->given_id), wishes->label, &uris,
+                         &work->error))
+                return false;
+        if (!uris)
+                return true;
+        if (wishes->replace && wishes->given_id.len)
+                return note_old_key(worker, work);
+        error_set(&work->error, ERROR_OBJECT_EXISTS, "the token already has an object with that %s",
+                  wishes->given_id.len ? "id" : "label");
+        error_about(&work->error, "%s", uris);
+        return error_advise(&work->error,
+                            "choose another --label or --id, use the key that is there with --key, "
+                            "or give its --id with --replace");
+}
+
+static bool
+do_look(struct worker *worker, struct work *work)
+{
+        const struct wishes *wishes = &work->order->wishes;
+        const struct token_facts *facts = token_facts(worker->token);
+
+        copy_token_facts(facts, &work->token);
+        if (!token_serial_is_identity(facts->serial))
+                work->notes = text_format("token '%s' has no serial number of its own; it can only "
+                                          "be told from others by its label",
+                                          facts->label);
+        if (wishes->csr_given)
+                return look_for_public(worker, work);
+        if (wishes->key_uri)
+                return look_for_key(worker, work);
+        if (!token_can_make(worker->token, wishes->key_type)) {
+                error_set(&work->error, ERROR_MECHANISM, "the token cannot make keys of type %s",
+                          key_type_name(wishes->key_type));
+                return error_advise(&work->error, "choose another --key-type; `p11cert token info` "
+                                                  "shows what the token can do");
+        }
+        return look_for_taken(worker, work);
+}
+
+static bool
+do_recover(struct worker *worker, struct work *work)
+{
+        const struct order *order = work->order;
+        struct key *key =
+                key_recover(worker->token, order->wishes.key_type, view_buf(&order->key_id),
+                            view_buf(&order->old_key_sha256), &work->error);
+
+        if (!key)
+                return work->error.kind == ERROR_NONE;
+        hold_key(worker, work, key);
+        report_key(work, key);
+        return true;
+}
+
+/* --replace: what is kept under the given id goes, now that its digest is on record. */
+static bool
+clear_given_id(struct worker *worker, struct work *work)
+{
+        const struct order *order = work->order;
+
+        if (!order->wishes.replace || !order->old_key_sha256.len)
+                return true;
+        struct key *left =
+                key_recover(worker->token, order->wishes.key_type, view_buf(&order->key_id),
+                            view_buf(&order->old_key_sha256), &work->error);
+
+        key_free(left);
+        return work->error.kind == ERROR_NONE;
+}
+
+static bool
+do_key(struct worker *worker, struct work *work)
+{
+        const struct order *order = work->order;
+
+        if (!clear_given_id(worker, work))
+                return false;
+        failpoint("key-about-to-be-made");
+        struct key *key = key_make(worker->token, order->wishes.key_type, view_buf(&order->key_id),
+                                   order->key_label, &work->error);
+
+        if (!key)
+                return false;
+        failpoint("key-made");
+        hold_key(worker, work, key);
+        report_key(work, key);
+        return true;
+}
+
+static bool
+sign_with_key(void *context, enum hash hash, struct view message, struct buf *signature,
+              struct error *err)
+{
+        return key_sign(context, hash, message, signature, err);
+}
+
+static bool
+do_csr(struct worker *worker, struct work *work)
+{
+        struct key *key = need_key(worker, work);
+
+        if (!key)
+                return false;
+        struct signer signer = { .context = key, .sign = sign_with_key };
+
+        if (!csr_build(&work->order->wishes, view_buf(&work->order->spki), &signer, &work->csr,
+                       &work->error))
+                return false;
+        failpoint("csr-signed");
+        return true;
+}
+
+static bool
+do_deliver(struct worker *worker, struct work *work)
+{
+        const struct order *order = work->order;
+        struct certificate_facts facts = { 0 };
+        struct key *key = need_key(worker, work);
+        bool done = false;
+
+        if (!key)
+                return false;
+        if (!certificate_facts_read(view_buf(&order->certificate), &facts, &work->error))
+                return false;
+        done = session_test_signature(key, &facts, &work->error);
+        if (done)
+                failpoint("test-signature-made");
+        if (done && (order->wishes.stores & STORE_TOKEN))
+                done = token_write_certificate(
+                        worker->token, view_buf(&order->certificate), view_buf(&facts.subject_der),
+                        view_buf(&facts.issuer_der), view_buf(&facts.serial_der),
+                        view_buf(&order->key_id), order->key_label, &work->error);
+        if (done)
+                failpoint("certificate-written-to-token");
+        certificate_facts_clear(&facts);
+        return done;
+}
+
+static bool
+do_retire(struct worker *worker, struct work *work)
+{
+        bool done = token_destroy_certificate(worker->token, view_buf(&work->old_certificate),
+                                              view_buf(&work->order->key_id), &work->error);
+
+        if (done)
+                failpoint("old-certificate-destroyed");
+        return done;
+}
+
+static bool
+do_prove(struct worker *worker, struct work *work)
+{
+        const struct order *order = work->order;
+        const struct token_facts *facts = token_facts(worker->token);
+
+        if (!(order->wishes.stores & STORE_TOKEN)) {
+                work->notes = text_copy("the application's view was skipped: the certificate was "
+                                        "not to be stored on the token");
+                return true;
+        }
+        if (facts->pin_pad) {
+                work->notes = text_copy("the application's view was skipped: the token takes its "
+                                        "PIN from a pad");
+                return true;
+        }
+        return session_prove(worker->token, order, &work->error);
+}
+
+static bool
+do_release(struct worker *worker, struct work *work)
+{
+        (void)worker;
+        hold_drop(work);
+        return true;
+}
+
+static const struct {
+        const char *name;
+        bool (*run)(struct worker *worker, struct work *work);
+        bool needs_token;
+} works[] = {
+        [WORK_LOOK] = { "look", do_look, true },
+        [WORK_RECOVER] = { "recover", do_recover, true },
+        [WORK_KEY] = { "key", do_key, true },
+        [WORK_CSR] = { "csr", do_csr, true },
+        [WORK_DELIVER] = { "deliver", do_deliver, true },
+        [WORK_RETIRE] = { "retire", do_retire, true },
+        [WORK_PROVE] = { "prove", do_prove, true },
+        [WORK_RELEASE] = { "release", do_release, false },
+        [WORK_END] = { "end", NULL, false },
+};
+
+/* After these the session is worth nothing: the next work opens the token anew. */
+static bool
+lost_token(enum error_kind kind)
+{
+        return kind == ERROR_TOKEN_ABSENT || kind == ERROR_TOKEN_REMOVED ||
+               kind == ERROR_TOKEN_SWAPPED || kind == ERROR_KEY_LOST;
+}
+
+static void
+run(struct worker *worker, struct work *work)
+{
+        int64_t start = clock_boot_ms();
+        bool done = (!works[work->kind].needs_token || need_token(worker, &work->error)) &&
+                    works[work->kind].run(worker, work);
+
+        assert(done == (work->error.kind == ERROR_NONE));
+        work->took_ms = clock_boot_ms() - start;
+        log_debug("work-done", "kind=%s order=%lld took_ms=%lld error=%s", works[work->kind].name,
+                  (long long)work->order->number, (long long)work->took_ms,
+                  error_kind_name(work->error.kind));
+        if (done || !lost_token(work->error.kind))
+                return;
+        close_token(worker);
+}
+
+static void *
+worker_main(void *argument)
+{
+        struct worker *worker = argument;
+        struct work *work;
+
+        while ((work = queue_take(worker->inbox, -1)) && work->kind != WORK_END) {
+                run(worker, work);
+                queue_push(worker->results, work);
+        }
+        work_free(work);
+        close_token(worker);
+        while (worker->holds) {
+                struct hold *hold = worker->holds;
+
+                worker->holds = hold->next;
+                free(hold);
+        }
+        return NULL;
+}
+
+/* -- the conductor's side ------------------------------------------------------------------ */
+
+struct worker *
+worker_start(const struct drive_options *options, const char *module, const char *token_uri,
+             struct queue *results)
+{
+        struct worker *worker = memory_new(1, sizeof(*worker));
+
+        worker->options = options;
+        worker->module = text_copy(module);
+        worker->token_uri = text_copy(token_uri);
+        worker->inbox = queue_new();
+        worker->results = results;
+        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
+                abort();
+        return worker;
+}
+
+bool
+worker_serves(const struct worker *worker, const char *module, const char *token_uri)
+{
+        return !worker->abandoned && text_equal(worker->module, module) &&
+               text_equal(worker->token_uri, token_uri);
+}
+
+void
+worker_give(struct worker *worker, struct work *work)
+{
+        if (worker->load++ == 0)
+                worker->given_at_ms = clock_boot_ms();
+        queue_push(worker->inbox, work);
+}
+
+size_t
+worker_load(const struct worker *worker)
+{
+        return worker->load;
+}
+
+void
+worker_taken_back(struct worker *worker)
+{
+        worker->load--;
+        worker->given_at_ms = clock_boot_ms();
+}
+
+int64_t
+worker_busy_ms(const struct worker *worker, int64_t boot_ms)
+{
+        return worker->load && !worker->abandoned ? boot_ms - worker->given_at_ms : 0;
+}
+
+struct modules *
+worker_stop(struct worker *worker)
+{
+        worker_give(worker, work_new(WORK_END, NULL, NULL));
+        pthread_join(worker->thread, NULL);
+        struct modules *modules = worker->modules;
+
+        queue_free(worker->inbox);
+        free(worker->module);
+        free(worker->token_uri);
+        free(worker);
+        return modules;
+}
+
+void
+worker_abandon(struct worker *worker)
+{
+        worker->abandoned = true;
+        pthread_detach(worker->thread);
+}
+
+bool
+worker_is_abandoned(const struct worker *worker)
+{
+        return worker->abandoned;
+}

@@ -1,0 +1,86 @@
+/*
+ * A worker: one thread that does the blocking PKCS #11 calls on one token, one work at a time.
+ *
+ * The conductor gives it works and takes them back from the results queue.  A work's inputs are
+ * only read while it is under way, by both sides; its results belong to the worker until it comes
+ * back.  So the conductor may abandon a worker whose module hangs and still show the order.
+ */
+#ifndef DRIVE_WORKER_H
+#define DRIVE_WORKER_H
+
+#include "base/queue.h"
+#include "drive/batch.h"
+#include "engine/key.h"
+
+enum work_kind {
+        WORK_LOOK, /* before PLANNED: is the token there, is the given id free, is the key there */
+        WORK_RECOVER, /* a PLANNED order after a crash: adopt or destroy what carries its id */
+        WORK_KEY,     /* make the key pair */
+        WORK_CSR,     /* build the CSR and have the token sign it */
+        WORK_DELIVER, /* test signature; certificate written and read back */
+        WORK_RETIRE,  /* destroy the certificate object that a successor replaced */
+        WORK_PROVE,   /* the application's view */
+        WORK_RELEASE, /* the order leaves: forget its key handle */
+        WORK_END      /* the last one; ends the thread */
+};
+
+/* A key handle between two works of the same order.  Only its worker looks inside. */
+struct hold;
+
+struct work {
+        enum work_kind kind;
+        void *tag; /* the conductor's */
+
+        /* inputs */
+        const struct order *order;
+        struct hold *hold;          /* in and out: the worker makes, changes and drops it */
+        struct buf old_certificate; /* WORK_RETIRE: DER */
+
+        /* results */
+        struct error error;
+        struct order_token token;
+        struct buf key_id;
+        char *key_label;
+        char *key_uri;
+        struct buf spki;
+        struct evidence evidence;
+        bool have_key; /* the five above are filled */
+        struct buf csr;
+        struct buf old_key_sha256; /* WORK_LOOK with --replace */
+        char *notes;               /* what is worth telling, or NULL */
+        int64_t took_ms;
+};
+
+struct work *work_new(enum work_kind kind, void *tag, const struct order *order);
+void work_free(struct work *work);
+
+struct worker;
+
+/*
+ * Start a worker for the token that `token_uri` names, behind `module` (NULL: the registry).  The
+ * token is opened by the first work that needs it.  Texts are copied; `options` outlives the
+ * worker.
+ */
+struct worker *worker_start(const struct drive_options *options, const char *module,
+                            const char *token_uri, struct queue *results);
+
+/* Does this worker serve that token? */
+bool worker_serves(const struct worker *worker, const char *module, const char *token_uri);
+
+void worker_give(struct worker *worker, struct work *work);
+
+/* Works given and not yet taken back by the conductor, which counts them here. */
+size_t worker_load(const struct worker *worker);
+void worker_taken_back(struct worker *worker);
+
+/* How long the work that came up last has been under way, in ms; 0 when idle. */
+int64_t worker_busy_ms(const struct worker *worker, int64_t boot_ms);
+
+/* End the thread, close the token and hand over the modules, to be closed after all workers. */
+struct modules *worker_stop(struct worker *worker);
+
+/* Forget a thread that hangs inside its module.  Nothing may be finalised any more. */
+void worker_abandon(struct worker *worker);
+bool worker_is_abandoned(const struct worker *worker);
+
+#endif
