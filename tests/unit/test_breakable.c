@@ -1,7 +1,6 @@
 #include "tests/unit/unit.h"
 
 #include <dlfcn.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,6 +10,7 @@
 #include <p11-kit/pkcs11.h>
 
 #include "base/clock.h"
+#include "tests/unit/folder.h"
 
 static unsigned char pin[] = "1234";
 enum { PIN_LENGTH = 4 };
@@ -176,8 +176,7 @@ prepare(void **state)
 
         (void)state;
         assert_non_null(module);
-        snprintf(fixture.folder, sizeof(fixture.folder), "/tmp/test-breakable-XXXXXX");
-        assert_non_null(mkdtemp(fixture.folder));
+        assert_int_equal(folder_make(fixture.folder), 0);
         assert_int_equal(mkdir(path_of("tokens"), 0700), 0);
         text = text_format("directories.tokendir = %s\nobjectstore.backend = file\n"
                            "log.level = ERROR\n",
@@ -198,20 +197,11 @@ prepare(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-        (void)status;
-        (void)type;
-        (void)where;
-        return remove(path);
-}
-
-static int
 clean_up(void **state)
 {
         (void)state;
         fixture.p11->C_Finalize(NULL);
-        return nftw(fixture.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        return folder_remove(fixture.folder);
 }
 
 /* Each test begins without rules, logged in, with a key. */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "tests/unit/folder.h"
 
 static char folder[64];
 
@@ -11,18 +12,14 @@ static int
 make_folder(void **state)
 {
         (void)state;
-        snprintf(folder, sizeof(folder), "/tmp/test_file.XXXXXX");
-        return mkdtemp(folder) ? 0 : -1;
+        return folder_make(folder);
 }
 
 static int
 remove_folder(void **state)
 {
         (void)state;
-        char command[128];
-
-        snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-        return system(command);
+        return folder_remove(folder);
 }
 
 static void
