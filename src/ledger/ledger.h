@@ -14,14 +14,19 @@
 struct ledger;
 
 /*
- * Open (and make, 0700 / 0600, where it is missing) the ledger in the folder `state`.
+ * Open (and make, 0700 / 0600 whatever the umask is) the ledger in the folder `state`.  An empty
+ * folder of ours that others may enter is closed to them; any other one is refused.
  *
- * errors  ERROR_LEDGER_NEWER (made by a newer p11cert), ERROR_LEDGER_CORRUPT, ERROR_LEDGER_FULL,
- *         ERROR_LEDGER_READ_ONLY, ERROR_LEDGER
+ * errors  ERROR_CONFIG (others may enter the folder, or it is not ours), ERROR_LEDGER_NEWER (made
+ *         by a newer p11cert), ERROR_LEDGER_CORRUPT (or not a ledger), ERROR_LEDGER_FULL,
+ *         ERROR_LEDGER_READ_ONLY, ERROR_LEDGER_LOCKED, ERROR_LEDGER
  */
 struct ledger *ledger_open(const char *state, struct error *err);
 
-/* Only to read: never makes, migrates or locks anything.  ERROR_NOTHING when there is none yet. */
+/*
+ * Only to read: never makes, migrates or locks anything, and works on a medium that cannot be
+ * written.  ERROR_NOTHING when there is none yet.
+ */
 struct ledger *ledger_open_read(const char *state, struct error *err);
 void ledger_close(struct ledger *ledger); /* NULL does nothing; rolls back what is open */
 
@@ -33,9 +38,20 @@ bool ledger_lock(struct ledger *ledger, const char *verb, int64_t wait_ms,
                  struct error *err) MUST_CHECK;
 
 /*
- * A turn's transaction (BEGIN IMMEDIATE).  If a commit fails, the caller may call it again: the
- * transaction is still open where SQLite kept it open, else everything has to be written again
- * (`ledger_in_turn` says which).
+ * A turn's transaction (BEGIN IMMEDIATE; waits up to 5 s for another writer's).  What is written
+ * outside a turn has a transaction of its own.
+ *
+ * After ledger_begin(), the turn lasts until a commit that succeeds, or a rollback.  A change that
+ * is refused (ERROR_ORDER_STATE, ERROR_ORDER_UNKNOWN) wrote nothing and leaves the turn as it was.
+ * Any other failure of a change or a commit may lose it (full disk, broken file): ledger_in_turn()
+ * is false then, all that was written since ledger_begin() is undone, and every further change or
+ * commit fails with the same error until ledger_begin() or ledger_rollback().  So after a failure
+ *
+ *     ledger_in_turn()   call ledger_commit() again
+ *     else               call ledger_begin(), write everything again (ledger_insert() for orders
+ *                        that were new, which keep their number), commit
+ *
+ * as often as it takes; the orders in memory stay what they are.
  */
 bool ledger_begin(struct ledger *ledger, struct error *err) MUST_CHECK;
 bool ledger_commit(struct ledger *ledger, struct error *err) MUST_CHECK;
@@ -46,14 +62,19 @@ bool ledger_in_turn(const struct ledger *ledger);
 
 /*
  * Record a new order; fills `number`, created_at, updated_at.  One open order at a time of a name:
- * a second is ERROR_ORDER_STATE.  `now`: seconds since 1970.
+ * a second is ERROR_ORDER_STATE.  `now`: seconds since 1970.  An order that has a number already
+ * (its turn was lost) gets that one again, or a new one where it went to another order meanwhile.
  */
 bool ledger_insert(struct ledger *ledger, struct order *order, int64_t now,
                    struct error *err) MUST_CHECK;
 
 /*
  * Record all facts of an order as they are now, and one link of the chain that says `fact`
- * ("keyed", "submitted", "error").  A step that order_may_move() forbids is an assert.
+ * ("keyed", "submitted", "error").  Revocation is not written here but by ledger_revoked().
+ *
+ * A step from the recorded state that order_may_move() forbids is ERROR_ORDER_STATE: another
+ * process may have moved what was at rest.  Who changes an order at rest without the lock reads it
+ * again within the turn, so that nobody's facts are overwritten.
  */
 bool ledger_update(struct ledger *ledger, struct order *order, const char *fact, int64_t now,
                    struct error *err) MUST_CHECK;
@@ -82,7 +103,9 @@ struct ledger_filter {
         bool only_newest;         /* of each name */
 };
 
-/* Walk the orders that pass, by number; `order` belongs to the callback's caller.  False ends it.
+/*
+ * Walk the orders that pass, by number; `order` belongs to the callback's caller.  False ends it.
+ * The visitor may change orders: one that no longer passes when its turn comes is left out.
  */
 bool ledger_each(struct ledger *ledger, const struct ledger_filter *filter,
                  bool (*visit)(void *context, const struct order *order), void *context,
@@ -109,13 +132,25 @@ bool ledger_note_issuer(struct ledger *ledger, const char *ca_arn, struct view c
 
 /* -- revocations: a record beside the state ------------------------------------------------- */
 
+/*
+ * Also for certificates that have no order.  `serial`: lower-case hex, two digits a byte.  The
+ * first record of a certificate stays.
+ */
 bool ledger_revoked(struct ledger *ledger, const char *ca_arn, const char *serial,
                     const char *reason, int64_t now, struct error *err) MUST_CHECK;
 
 /* -- the chain ---------------------------------------------------------------------------- */
 
-/* Walk the hash chain; ERROR_LEDGER_CORRUPT names the first link that does not fit. */
+/*
+ * Walk the hash chain, and hold every order, root, issuer and revocation against the newest link
+ * that speaks of it.  ERROR_LEDGER_CORRUPT names the first link or row that does not fit.
+ */
 bool ledger_verify(struct ledger *ledger, int64_t *links, struct error *err) MUST_CHECK;
+
+/* What was recorded of an order and when, oldest first.  False ends it. */
+bool ledger_history(struct ledger *ledger, int64_t number,
+                    bool (*visit)(void *context, int64_t at, const char *fact), void *context,
+                    struct error *err) MUST_CHECK;
 
 /* What SQLite says of its own file (PRAGMA integrity_check). */
 bool ledger_check(struct ledger *ledger, struct error *err) MUST_CHECK;

@@ -1,0 +1,517 @@
+/*
+ * An order as a row: one table says where each member lives and how it is written.
+ */
+#include "ledger/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum kind {
+        KIND_TEXT,       /* char *; NULL stays NULL */
+        KIND_CHARS,      /* char[extra]; "" as NULL */
+        KIND_BYTES,      /* struct buf; empty as NULL */
+        KIND_NUMBER,     /* int64_t; 0 as NULL */
+        KIND_UNSIGNED,   /* unsigned; 0 as NULL */
+        KIND_BOOL,       /* 0 or 1 */
+        KIND_WORD,       /* an enumeration, by the names in `words` */
+        KIND_LIST,       /* char **, with its count at extra: a line each */
+        KIND_ATTRIBUTES, /* struct attribute *, with its count at extra: a line "name=value" each */
+};
+
+/* An enumeration's names; NULL or "" is stored as NULL. */
+struct words {
+        const char *(*name)(int value);
+        int count;
+        int unknown; /* what a name that this version does not know is read as; -1: corrupt */
+};
+
+static const char *
+name_of_state(int value)
+{
+        return order_state_name((enum order_state)value);
+}
+
+static const char *
+name_of_key_type(int value)
+{
+        return key_type_name((enum key_type)value);
+}
+
+static const char *
+name_of_answer(int value)
+{
+        static const char *const names[] = { [ANSWER_NO] = "no", [ANSWER_YES] = "yes" };
+
+        return names[value];
+}
+
+static const char *
+name_of_validity(int value)
+{
+        static const char *const names[VALIDITY_TYPES] = {
+                [VALIDITY_DAYS] = "days",         [VALIDITY_MONTHS] = "months",
+                [VALIDITY_YEARS] = "years",       [VALIDITY_END_DATE] = "end-date",
+                [VALIDITY_ABSOLUTE] = "absolute", [VALIDITY_CA_END] = "ca-end",
+        };
+
+        return names[value];
+}
+
+static const char *
+name_of_error(int value)
+{
+        return value == ERROR_NONE ? NULL : error_kind_name((enum error_kind)value);
+}
+
+static const struct words state_words = { name_of_state, ORDER_STATES, -1 };
+static const struct words key_type_words = { name_of_key_type, KEY_TYPES, -1 };
+static const struct words answer_words = { name_of_answer, ANSWER_YES + 1, -1 };
+static const struct words validity_words = { name_of_validity, VALIDITY_TYPES, -1 };
+static const struct words error_words = { name_of_error, ERROR_KINDS, ERROR_INTERNAL };
+
+static const struct column {
+        const char *name;
+        enum kind kind;
+        size_t offset;
+        size_t extra;
+        const struct words *words;
+} columns[] = {
+#define AT(member) offsetof(struct order, member)
+#define TEXT(column, member)                  \
+        {                                     \
+                column, KIND_TEXT, AT(member) \
+        }
+#define CHARS(column, member)                                                       \
+        {                                                                           \
+                column, KIND_CHARS, AT(member), sizeof(((struct order *)0)->member) \
+        }
+#define BYTES(column, member)                  \
+        {                                      \
+                column, KIND_BYTES, AT(member) \
+        }
+#define NUMBER(column, member)                  \
+        {                                       \
+                column, KIND_NUMBER, AT(member) \
+        }
+#define UNSIGNED(column, member)                  \
+        {                                         \
+                column, KIND_UNSIGNED, AT(member) \
+        }
+#define BOOL(column, member)                  \
+        {                                     \
+                column, KIND_BOOL, AT(member) \
+        }
+#define WORD(column, member, words)                      \
+        {                                                \
+                column, KIND_WORD, AT(member), 0, &words \
+        }
+#define LIST(column, member, count)                      \
+        {                                                \
+                column, KIND_LIST, AT(member), AT(count) \
+        }
+        WORD("state", state, state_words),
+        BOOL("held", held),
+        BOOL("maybe_duplicate", maybe_duplicate),
+        NUMBER("created_at", created_at),
+        NUMBER("updated_at", updated_at),
+        TEXT("name", wishes.name),
+        TEXT("profile", wishes.profile),
+        TEXT("ca_arn", wishes.ca_arn),
+        TEXT("region", wishes.region),
+        TEXT("endpoint", wishes.endpoint),
+        TEXT("aws_profile", wishes.aws_profile),
+        TEXT("module", wishes.module),
+        TEXT("wanted_token_uri", wishes.token_uri),
+        TEXT("wanted_key_uri", wishes.key_uri),
+        BOOL("csr_given", wishes.csr_given),
+        WORD("key_type", wishes.key_type, key_type_words),
+        TEXT("wanted_label", wishes.label),
+        BYTES("wanted_key_id", wishes.given_id),
+        BOOL("replace_key", wishes.replace),
+        TEXT("subject", wishes.subject),
+        LIST("sans", wishes.sans, wishes.san_count),
+        UNSIGNED("key_usage", wishes.usages.key_usage),
+        LIST("extended_usages", wishes.usages.extended, wishes.usages.extended_count),
+        LIST("policies", wishes.usages.policies, wishes.usages.policy_count),
+        TEXT("template_arn", wishes.template_arn),
+        WORD("validity_type", wishes.validity.type, validity_words),
+        NUMBER("validity_value", wishes.validity.value),
+        NUMBER("wanted_not_before", wishes.not_before),
+        TEXT("signing_algorithm", wishes.signing_algorithm),
+        UNSIGNED("stores", wishes.stores),
+        UNSIGNED("formats", wishes.formats),
+        TEXT("folder", wishes.folder),
+        BOOL("prove", wishes.prove),
+        TEXT("holder", wishes.holder),
+        TEXT("place", wishes.place),
+        { "attributes", KIND_ATTRIBUTES, AT(wishes.attributes), AT(wishes.attribute_count) },
+        TEXT("token_label", token.label),
+        TEXT("token_serial", token.serial),
+        TEXT("token_manufacturer", token.manufacturer),
+        TEXT("token_model", token.model),
+        TEXT("token_uri", token.uri),
+        BYTES("key_id", key_id),
+        TEXT("key_label", key_label),
+        TEXT("key_uri", key_uri),
+        BYTES("old_key_sha256", old_key_sha256),
+        WORD("evidence_local", evidence.local, answer_words),
+        WORD("evidence_sensitive", evidence.sensitive, answer_words),
+        WORD("evidence_always_sensitive", evidence.always_sensitive, answer_words),
+        WORD("evidence_extractable", evidence.extractable, answer_words),
+        WORD("evidence_never_extractable", evidence.never_extractable, answer_words),
+        TEXT("idempotency_token", idempotency_token),
+        NUMBER("first_sent_at", first_sent_at),
+        NUMBER("first_sent_boot_ms", first_sent_boot_ms),
+        TEXT("boot_id", boot_id),
+        UNSIGNED("issue_failures", issue_failures),
+        TEXT("certificate_arn", certificate_arn),
+        TEXT("serial", serial),
+        TEXT("fingerprint", fingerprint),
+        NUMBER("not_before", not_before),
+        NUMBER("not_after", not_after),
+        TEXT("file_certificate", file_certificate),
+        TEXT("file_chain", file_chain),
+        TEXT("file_fullchain", file_fullchain),
+        TEXT("file_root", file_root),
+        NUMBER("replaces", replaces),
+        NUMBER("superseded_by", superseded_by),
+        NUMBER("issued_at", issued_at),
+        NUMBER("delivered_at", delivered_at),
+        NUMBER("installed_at", installed_at),
+        WORD("error_kind", error.kind, error_words),
+        CHARS("error_what", error.what),
+        CHARS("error_about", error.about),
+        CHARS("error_next", error.next),
+        CHARS("error_aws_code", error.aws.code),
+        CHARS("error_aws_message", error.aws.message),
+        CHARS("error_aws_request_id", error.aws.request_id),
+        BYTES("spki", spki),
+        BYTES("csr", csr),
+        BYTES("request", request),
+        BYTES("certificate", certificate),
+        BYTES("chain", chain),
+        BYTES("root", root),
+};
+
+/* Where row_select_text() puts what is not a column of `orders`. */
+enum { NUMBER_COLUMN = 0, FIRST_COLUMN = 1 };
+enum { REVOKED_COLUMN = FIRST_COLUMN + ARRAY_LENGTH(columns), REASON_COLUMN };
+
+/* -- lists in one text: a line each, with a backslash before what would end or split one ---------
+ */
+
+static void
+add_escaped(struct buf *out, const char *text, bool is_name)
+{
+        for (; *text; text++) {
+                if (*text == '\n') {
+                        buf_add_text(out, "\\n");
+                        continue;
+                }
+                if (*text == '\\' || (is_name && *text == '='))
+                        buf_add_byte(out, '\\');
+                buf_add_byte(out, (uint8_t)*text);
+        }
+}
+
+/* Read up to `end` (or a line's end, or the text's); what ended it is left at `*at`. */
+static char *
+take_escaped(const char **at, char end)
+{
+        struct buf out = { 0 };
+
+        for (; **at && **at != end && **at != '\n'; (*at)++) {
+                if (**at == '\\' && (*at)[1]) {
+                        (*at)++;
+                        buf_add_byte(&out, **at == 'n' ? '\n' : (uint8_t) * *at);
+                } else {
+                        buf_add_byte(&out, (uint8_t) * *at);
+                }
+        }
+        return out.data ? (char *)out.data : text_copy("");
+}
+
+static char *
+list_encode(char *const *list, size_t count)
+{
+        struct buf out = { 0 };
+
+        for (size_t i = 0; i < count; i++) {
+                add_escaped(&out, list[i], false);
+                buf_add_byte(&out, '\n');
+        }
+        return (char *)out.data;
+}
+
+static void
+list_decode(const char *text, char ***list, size_t *count)
+{
+        while (text && *text) {
+                *list = memory_grow(*list, *count + 1, sizeof(**list));
+                (*list)[(*count)++] = take_escaped(&text, '\n');
+                text += *text == '\n';
+        }
+}
+
+static char *
+attributes_encode(const struct attribute *attributes, size_t count)
+{
+        struct buf out = { 0 };
+
+        for (size_t i = 0; i < count; i++) {
+                add_escaped(&out, attributes[i].name, true);
+                buf_add_byte(&out, '=');
+                add_escaped(&out, attributes[i].value, false);
+                buf_add_byte(&out, '\n');
+        }
+        return (char *)out.data;
+}
+
+static void
+attributes_decode(const char *text, struct attribute **attributes, size_t *count)
+{
+        while (text && *text) {
+                struct attribute *next;
+
+                *attributes = memory_grow(*attributes, *count + 1, sizeof(**attributes));
+                next = *attributes + (*count)++;
+                next->name = take_escaped(&text, '=');
+                text += *text == '=';
+                next->value = take_escaped(&text, '\n');
+                text += *text == '\n';
+        }
+}
+
+/* -- binding ------------------------------------------------------------------------------------
+ */
+
+static void
+bind_own(sqlite3_stmt *statement, int index, char *text)
+{
+        if (text)
+                sqlite3_bind_text(statement, index, text, -1, free);
+        else
+                sqlite3_bind_null(statement, index);
+}
+
+static void
+bind_number(sqlite3_stmt *statement, int index, int64_t number)
+{
+        if (number)
+                sqlite3_bind_int64(statement, index, number);
+        else
+                sqlite3_bind_null(statement, index);
+}
+
+/* Enumerations are as wide as int on every compiler we build with; read one as such. */
+static const char *
+word_of(const struct words *words, const void *member)
+{
+        int value;
+        const char *name;
+
+        memcpy(&value, member, sizeof(value));
+        assert(value >= 0 && value < words->count);
+        name = words->name(value);
+        return name && *name ? name : NULL;
+}
+
+static void
+bind_member(sqlite3_stmt *statement, int index, const struct column *column,
+            const struct order *order)
+{
+        const char *base = (const char *)order;
+        const void *member = base + column->offset;
+        const void *count = base + column->extra;
+
+        switch (column->kind) {
+        case KIND_TEXT:
+                sql_bind_text(statement, index, *(char *const *)member);
+                break;
+        case KIND_CHARS:
+                sql_bind_text(statement, index, *(const char *)member ? member : NULL);
+                break;
+        case KIND_BYTES:
+                sql_bind_view(statement, index, view_buf(member));
+                break;
+        case KIND_NUMBER:
+                bind_number(statement, index, *(const int64_t *)member);
+                break;
+        case KIND_UNSIGNED:
+                bind_number(statement, index, *(const unsigned *)member);
+                break;
+        case KIND_BOOL:
+                sqlite3_bind_int(statement, index, *(const bool *)member);
+                break;
+        case KIND_WORD:
+                sql_bind_text(statement, index, word_of(column->words, member));
+                break;
+        case KIND_LIST:
+                bind_own(statement, index,
+                         list_encode(*(char **const *)member, *(const size_t *)count));
+                break;
+        case KIND_ATTRIBUTES:
+                bind_own(statement, index,
+                         attributes_encode(*(struct attribute *const *)member,
+                                           *(const size_t *)count));
+                break;
+        }
+}
+
+void
+row_bind(sqlite3_stmt *statement, const struct order *order)
+{
+        bind_number(statement, 1, order->number);
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++)
+                bind_member(statement, (int)i + 2, &columns[i], order);
+}
+
+/* -- reading ------------------------------------------------------------------------------------
+ */
+
+static bool
+read_word(const struct words *words, const char *name, void *member)
+{
+        int found = name ? words->unknown : 0;
+
+        for (int value = 0; name && value < words->count; value++) {
+                const char *known = words->name(value);
+
+                if (known && strcmp(known, name) == 0) {
+                        found = value;
+                        break;
+                }
+        }
+        if (found < 0)
+                return false;
+        memcpy(member, &found, sizeof(found));
+        return true;
+}
+
+/* Numbers that do not fit their member were not written by us. */
+static bool
+read_unsigned(int64_t number, unsigned *member)
+{
+        if (number < 0 || number > UINT32_MAX)
+                return false;
+        *member = (unsigned)number;
+        return true;
+}
+
+static bool
+read_member(sqlite3_stmt *statement, int index, const struct column *column, struct order *order)
+{
+        char *base = (char *)order;
+        void *member = base + column->offset;
+        void *count = base + column->extra;
+        CLEANUP(free_cleanup) char *text = NULL;
+
+        switch (column->kind) {
+        case KIND_TEXT:
+                *(char **)member = sql_column_text(statement, index);
+                return true;
+        case KIND_BYTES:
+                buf_set(member, sql_column(statement, index));
+                return true;
+        case KIND_NUMBER:
+                *(int64_t *)member = sqlite3_column_int64(statement, index);
+                return true;
+        case KIND_UNSIGNED:
+                return read_unsigned(sqlite3_column_int64(statement, index), member);
+        case KIND_BOOL:
+                *(bool *)member = sqlite3_column_int64(statement, index) != 0;
+                return true;
+        default:
+                text = sql_column_text(statement, index);
+                break;
+        }
+        if (column->kind == KIND_WORD)
+                return read_word(column->words, text, member);
+        if (column->kind == KIND_LIST)
+                list_decode(text, member, count);
+        else if (column->kind == KIND_ATTRIBUTES)
+                attributes_decode(text, member, count);
+        else if (text)
+                memcpy(member, text, strnlen(text, column->extra - 1));
+        return true;
+}
+
+struct order *
+row_read(struct ledger *ledger, sqlite3_stmt *statement, struct error *err)
+{
+        CLEANUP(order_cleanup) struct order *order = order_new();
+
+        order->number = sqlite3_column_int64(statement, NUMBER_COLUMN);
+        order->revoked_at = sqlite3_column_int64(statement, REVOKED_COLUMN);
+        order->revocation_reason = sql_column_text(statement, REASON_COLUMN);
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
+                if (read_member(statement, (int)i + FIRST_COLUMN, &columns[i], order))
+                        continue;
+                error_set(err, ERROR_LEDGER_CORRUPT, "nothing that p11cert writes is in column %s",
+                          columns[i].name);
+                error_about(err, "order %lld, ledger %s", (long long)order->number, ledger->path);
+                error_advise(err, "somebody changed the file: run 'p11cert audit verify'");
+                return NULL;
+        }
+        return MOVE(order);
+}
+
+void
+row_digest(sqlite3_stmt *statement, uint8_t out[32])
+{
+        CLEANUP(buf_cleanup) struct buf content = { 0 };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
+                int index = (int)i + FIRST_COLUMN;
+                const char *name = columns[i].name;
+
+                switch (sqlite3_column_type(statement, index)) {
+                case SQLITE_NULL:
+                        break;
+                case SQLITE_INTEGER:
+                        chain_encode_number(&content, name, sqlite3_column_int64(statement, index));
+                        break;
+                case SQLITE_BLOB:
+                        chain_encode(&content, name, 'b', sql_column(statement, index));
+                        break;
+                default:
+                        chain_encode(&content, name, 't', sql_column(statement, index));
+                        break;
+                }
+        }
+        sha256(view_buf(&content), out);
+}
+
+/* -- the statements ------------------------------------------------------------------------------
+ */
+
+void
+row_insert_text(struct buf *sql)
+{
+        buf_add_text(sql, "INSERT INTO orders (number");
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++)
+                buf_format(sql, ", %s", columns[i].name);
+        buf_add_text(sql, ") VALUES (?1");
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++)
+                buf_format(sql, ", ?%zu", i + 2);
+        buf_add_text(sql, ")");
+}
+
+void
+row_update_text(struct buf *sql)
+{
+        buf_add_text(sql, "UPDATE orders SET ");
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++)
+                buf_format(sql, "%s%s = ?%zu", i ? ", " : "", columns[i].name, i + 2);
+        buf_add_text(sql, " WHERE number = ?1");
+}
+
+void
+row_select_text(struct buf *sql)
+{
+        buf_add_text(sql, "SELECT o.number");
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++)
+                buf_format(sql, ", o.%s", columns[i].name);
+        buf_add_text(sql, ", r.at, r.reason FROM orders o LEFT JOIN revocations r"
+                          " ON r.ca_arn = o.ca_arn AND r.serial = o.serial ");
+}
