@@ -224,7 +224,8 @@ verify_nothing_is_gone(struct ledger *ledger, struct error *err)
         sqlite3_stmt *statement =
                 sql_prepare(ledger,
                             "SELECT 'order ' || order_number FROM facts"
-                            " WHERE order_number NOT IN (SELECT number FROM orders) LIMIT 1",
+                            " WHERE order_number IS NOT NULL"
+                            " AND order_number NOT IN (SELECT number FROM orders) LIMIT 1",
                             err);
         bool row;
 

@@ -3,7 +3,6 @@
  */
 #include "ledger/internal.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +76,8 @@ add_number(struct ledger *ledger, const char *reference, struct numbers *found, 
 {
         int64_t number;
 
-        if (!number_parse(reference, 1, INT64_MAX, &number))
+        /* With a zero in front it is a serial number. */
+        if (*reference == '0' || !number_parse(reference, 1, INT64_MAX, &number))
                 return true;
         return add_matches(ledger, "SELECT number FROM orders WHERE number = CAST(?1 AS INTEGER)",
                            reference, found, err);
@@ -95,26 +95,33 @@ add_name(struct ledger *ledger, const char *name, struct numbers *found, struct 
         return true;
 }
 
-/* Serial numbers as people copy them: colons, capitals, "0x", zeros in front. */
+static bool
+add_hex(struct ledger *ledger, struct view bytes, struct numbers *found, struct error *err)
+{
+        CLEANUP(free_cleanup) char *serial = hex_encode(bytes);
+
+        return add_matches(ledger,
+                           "SELECT number FROM orders WHERE serial = ?1 ORDER BY number LIMIT 8",
+                           serial, found, err);
+}
+
+/* Serial numbers as people copy them: colons, capitals, "0x", the zero that DER puts in front. */
 static bool
 add_serial(struct ledger *ledger, const char *reference, struct numbers *found, struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf bytes = { 0 };
-        CLEANUP(free_cleanup) char *serial = NULL;
         struct error ignored;
-        struct view magnitude;
+        struct view serial;
 
         if (text_starts(reference, "0x") || text_starts(reference, "0X"))
                 reference += 2;
-        if (!*reference || !hex_decode(reference, &bytes, &ignored))
+        if (!*reference || !hex_decode(reference, &bytes, &ignored) || !bytes.len)
                 return true;
-        magnitude = view_buf(&bytes);
-        while (magnitude.len > 1 && magnitude.data[0] == 0)
-                magnitude = view_of(magnitude.data + 1, magnitude.len - 1);
-        serial = hex_encode(magnitude);
-        return add_matches(ledger,
-                           "SELECT number FROM orders WHERE serial = ?1 ORDER BY number LIMIT 8",
-                           serial, found, err);
+        serial = view_buf(&bytes);
+        if (!add_hex(ledger, serial, found, err))
+                return false;
+        return serial.len == 1 || serial.data[0] != 0 ||
+               add_hex(ledger, view_of(serial.data + 1, serial.len - 1), found, err);
 }
 
 static bool

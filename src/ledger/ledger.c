@@ -205,8 +205,14 @@ ledger_open(const char *state, struct error *err)
         CLEANUP(ledger_cleanup) struct ledger *ledger = ledger_new(state, false);
         int64_t version;
 
-        if (!make_folder(state, err) || !make_file(state, ledger->path, err) ||
-            !connect_file(ledger, ledger->path, SQLITE_OPEN_READWRITE, err) ||
+        if (!make_folder(state, err) || !make_file(state, ledger->path, err))
+                return NULL;
+        /* SQLite would open it to read, and then fail in ways that do not say why. */
+        if (access(state, W_OK) != 0 || access(ledger->path, W_OK) != 0) {
+                system_failed("write to", ledger->path, err);
+                return NULL;
+        }
+        if (!connect_file(ledger, ledger->path, SQLITE_OPEN_READWRITE, err) ||
             !schema_check(ledger, &version, err) || !set_wal(ledger, err))
                 return NULL;
         if (!schema_is_current(version) && !schema_migrate(ledger, err))

@@ -56,7 +56,7 @@ bool
 sql_failed(struct ledger *ledger, const char *doing, struct error *err)
 {
         int code = sqlite3_extended_errcode(ledger->db);
-        int number = sqlite3_system_errno(ledger->db);
+        int number = sqlite3_system_errno(ledger->db) ? sqlite3_system_errno(ledger->db) : errno;
         bool system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
         enum error_kind kind = kind_of(code, system ? number : 0);
 
@@ -148,8 +148,11 @@ bool
 sql_row(struct ledger *ledger, sqlite3_stmt *statement, const char *doing, bool *row,
         struct error *err)
 {
-        int code = sqlite3_step(statement);
+        int code;
 
+        /* SQLite does not hand on the errno of every failure; sql_failed() looks for it here. */
+        errno = 0;
+        code = sqlite3_step(statement);
         if (code != SQLITE_ROW && code != SQLITE_DONE)
                 return sql_failed(ledger, doing, err);
         *row = code == SQLITE_ROW;
@@ -171,6 +174,7 @@ sql_run(struct ledger *ledger, sqlite3_stmt *statement, const char *doing, struc
 bool
 sql_execute(struct ledger *ledger, const char *text, const char *doing, struct error *err)
 {
+        errno = 0;
         if (sqlite3_exec(ledger->db, text, NULL, NULL, NULL) != SQLITE_OK)
                 return sql_failed(ledger, doing, err);
         return true;
