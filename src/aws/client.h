@@ -2,8 +2,9 @@
  * Calls to AWS: signed, retried, many at a time over kept-alive connections, without callbacks.
  *
  *     aws_send(client, &call);
- *     while (aws_wait(client, fd, 1000)) {
+ *     while (aws_pending(client)) {
  *             struct aws_reply *reply;
+ *             aws_wait(client, fd, 1000);
  *             while ((reply = aws_receive(client))) …
  *     }
  *
@@ -55,9 +56,15 @@ struct aws_reply {
  * `settings` stays with the caller and outlives the client.
  */
 struct aws_client *aws_client_open(struct aws_settings *settings, struct error *err);
+/* How long a connection and a whole attempt may take, in place of 5 and 60 seconds. */
+void aws_client_set_timeouts(struct aws_client *client, int64_t connect_ms, int64_t attempt_ms);
+
 void aws_client_close(struct aws_client *client); /* drops what is under way; NULL does nothing */
 
-/* Start a call.  Never blocks (but for finding credentials once); failures come as replies. */
+/*
+ * Start a call.  Never blocks (but for finding credentials: at the first call, and again when they
+ * expire); failures come as replies.
+ */
 void aws_send(struct aws_client *client, const struct aws_call *call);
 
 /*
@@ -70,7 +77,7 @@ void aws_wait(struct aws_client *client, int fd, int timeout_ms);
 struct aws_reply *aws_receive(struct aws_client *client);
 void aws_reply_free(struct aws_reply *reply);
 
-/* Calls under way. */
+/* Calls whose reply has not been received yet. */
 size_t aws_pending(const struct aws_client *client);
 
 /* End all waiting for retries: what is under way gets its last attempt's reply. */

@@ -32,6 +32,13 @@ struct aws_options {
 
 struct aws_settings;
 
+/* Standard or legacy: how often and on what a call is tried again ("adaptive" counts as standard).
+ */
+struct aws_retry_settings {
+        int max_attempts;
+        const char *mode; /* "standard", "legacy" */
+};
+
 /*
  * Read the settings of the active profile (option, AWS_PROFILE, "default") from ~/.aws/config and
  * ~/.aws/credentials or where AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say.  A profile that
@@ -59,6 +66,16 @@ const char *aws_settings_ca_bundle(const struct aws_settings *settings);
 
 /* Name of the active profile ("default"). */
 const char *aws_settings_profile(const struct aws_settings *settings);
+
+/* AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT or the profile's keys. */
+bool aws_settings_fips(const struct aws_settings *settings);
+bool aws_settings_dual_stack(const struct aws_settings *settings);
+
+/* AWS_RETRY_MODE, AWS_MAX_ATTEMPTS or the profile's keys; checked when the settings were read. */
+struct aws_retry_settings aws_settings_retry(const struct aws_settings *settings);
+
+/* AWS_SDK_UA_APP_ID or the profile's sdk_ua_app_id: who we are said to be; or NULL.  Borrowed. */
+const char *aws_settings_app_id(const struct aws_settings *settings);
 
 /*
  * Find credentials: environment (skipped when a profile was named on the command line), static

@@ -48,4 +48,19 @@ void sigv4_authorization(const struct sigv4_request *request, const struct sigv4
                          const char *access_key_id, const struct secret *secret_key,
                          struct buf *out);
 
+/*
+ * The signing key of one day, region and service, kept between requests.  It is derived again when
+ * the scope is another one; whoever changes the secret key clears it.  `{ 0 }` is empty.
+ */
+struct sigv4_key {
+        struct secret key;
+        char scope[80]; /* "20261101/us-east-1/acm-pca" */
+};
+
+/* The same as sigv4_authorization(), with the key kept in `kept`. */
+void sigv4_authorization_kept(const struct sigv4_request *request, const struct sigv4_scope *scope,
+                              const char *access_key_id, const struct secret *secret_key,
+                              struct sigv4_key *kept, struct buf *out);
+void sigv4_key_clear(struct sigv4_key *kept);
+
 #endif

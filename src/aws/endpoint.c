@@ -1,0 +1,274 @@
+#include "aws/endpoint.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* -- AWS's own ---------------------------------------------------------------------------- */
+
+/* The first match counts; what matches none is taken for a new Region of the first partition. */
+static const struct partition {
+        const char *name;
+        const char *region_prefix;
+        const char *suffix;
+        const char *dual_stack_suffix;
+} partitions[] = {
+        { "aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn" },
+        { "aws-us-gov", "us-gov-", "amazonaws.com", "api.aws" },
+        { "aws-eusc", "eusc-", "amazonaws.eu", "api.amazonwebservices.eu" },
+        { "aws-iso-b", "us-isob-", "sc2s.sgov.gov", "api.aws.scloud" },
+        { "aws-iso-f", "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov" },
+        { "aws-iso", "us-iso-", "c2s.ic.gov", "api.aws.ic.gov" },
+        { "aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk" },
+        { "aws", "", "amazonaws.com", "api.aws" },
+};
+
+static const struct partition *
+partition_of(const char *region)
+{
+        const struct partition *partition = partitions;
+
+        while (!text_starts(region, partition->region_prefix))
+                partition++;
+        return partition;
+}
+
+const char *
+endpoint_partition(const char *region)
+{
+        return partition_of(region)->name;
+}
+
+static bool
+is_host_char(char c)
+{
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+bool
+endpoint_region_check(const char *region, struct error *err)
+{
+        size_t length = strlen(region);
+        bool good = length >= 3 && length < 32 && region[0] != '-' && region[length - 1] != '-';
+
+        for (size_t i = 0; good && i < length; i++)
+                good = is_host_char(region[i]);
+        if (good)
+                return true;
+        error_set(err, ERROR_CONFIG, "'%s' is not an AWS Region", region);
+        return error_advise(err, "a Region looks like us-east-1: small letters, digits, hyphens");
+}
+
+static bool
+resolve_own(const struct endpoint_wish *wish, struct endpoint *out, struct error *err)
+{
+        if (!endpoint_region_check(wish->region, err))
+                return false;
+        const struct partition *partition = partition_of(wish->region);
+        /* GovCloud's ordinary host is the FIPS one. */
+        bool plain_is_fips = strcmp(partition->name, "aws-us-gov") == 0 && !wish->dual_stack;
+
+        out->host =
+                text_format("%s%s.%s.%s", wish->service,
+                            wish->fips && !plain_is_fips ? "-fips" : "", wish->region,
+                            wish->dual_stack ? partition->dual_stack_suffix : partition->suffix);
+        out->path = text_copy("/");
+        out->url = text_format("https://%s/", out->host);
+        out->tls = true;
+        return true;
+}
+
+/* -- custom ------------------------------------------------------------------------------- */
+
+/* The parts of "https://host:port/path", all inside `url`. */
+struct url_parts {
+        bool tls;
+        struct view host; /* without brackets */
+        bool bracketed;
+        struct view port; /* empty: none */
+        const char *path; /* from the slash on, or "" */
+};
+
+static bool
+url_refused(const char *url, struct error *err, const char *rule)
+{
+        error_set(err, ERROR_USAGE, "the endpoint URL '%s' %s", url, rule);
+        return error_advise(err, "an endpoint looks like https://host or http://127.0.0.1:PORT");
+}
+
+static bool
+split_authority(const char *at, size_t length, struct url_parts *parts)
+{
+        const char *end = at + length;
+        const char *host_end = memchr(at, ':', length);
+
+        parts->bracketed = length && *at == '[';
+        if (parts->bracketed) {
+                at++;
+                host_end = memchr(at, ']', (size_t)(end - at));
+                if (!host_end)
+                        return false;
+        }
+        if (!host_end)
+                host_end = end;
+        parts->host = view_of(at, (size_t)(host_end - at));
+        const char *rest = host_end + parts->bracketed;
+
+        if (rest == end)
+                return parts->host.len > 0;
+        if (*rest != ':')
+                return false;
+        parts->port = view_of(rest + 1, (size_t)(end - rest - 1));
+        return parts->host.len > 0;
+}
+
+static bool
+split_url(const char *url, struct url_parts *parts)
+{
+        const char *at = NULL;
+
+        *parts = (struct url_parts){ 0 };
+        if (strncasecmp(url, "https://", 8) == 0) {
+                parts->tls = true;
+                at = url + 8;
+        } else if (strncasecmp(url, "http://", 7) == 0) {
+                at = url + 7;
+        } else {
+                return false;
+        }
+        size_t length = strcspn(at, "/?#");
+
+        parts->path = at + length;
+        return split_authority(at, length, parts);
+}
+
+static bool
+host_is_good(const struct url_parts *parts)
+{
+        for (size_t i = 0; i < parts->host.len; i++) {
+                char c = (char)parts->host.data[i];
+
+                if (c >= 'A' && c <= 'Z')
+                        c = (char)(c + 32);
+                if (!is_host_char(c) && c != '.' && c != '_' && !(parts->bracketed && c == ':'))
+                        return false;
+        }
+        return true;
+}
+
+static bool
+path_is_good(const char *path)
+{
+        for (; *path; path++) {
+                if (*path <= ' ' || *path >= 0x7F || strchr("?#\\\"<>^`{|}%", *path))
+                        return false;
+        }
+        return true;
+}
+
+static bool
+parts_are_loopback(const struct url_parts *parts)
+{
+        CLEANUP(free_cleanup) char *host = text_copy_length(parts->host.data, parts->host.len);
+        struct in_addr v4;
+        struct in6_addr v6;
+
+        if (parts->bracketed)
+                return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+        if (strcasecmp(host, "localhost") == 0)
+                return true;
+        return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
+}
+
+bool
+endpoint_is_loopback(const char *url)
+{
+        struct url_parts parts;
+
+        return split_url(url, &parts) && parts_are_loopback(&parts);
+}
+
+/* The Host header: lower case, and the port only where it is not the scheme's own. */
+static char *
+host_header(const struct url_parts *parts, int64_t port)
+{
+        CLEANUP(free_cleanup) char *host = text_copy_length(parts->host.data, parts->host.len);
+        const char *open = parts->bracketed ? "[" : "";
+        const char *close = parts->bracketed ? "]" : "";
+
+        for (char *c = host; *c; c++)
+                *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+        if (port == (parts->tls ? 443 : 80))
+                return text_format("%s%s%s", open, host, close);
+        return text_format("%s%s%s:%d", open, host, close, (int)port);
+}
+
+static bool
+resolve_custom(const struct endpoint_wish *wish, struct endpoint *out, struct error *err)
+{
+        const char *url = wish->custom;
+        struct url_parts parts;
+        int64_t port = 0;
+
+        /* Not quoted: a password may stand there. */
+        if (strchr(url, '@')) {
+                error_set(err, ERROR_USAGE, "the endpoint URL carries a user name");
+                return error_advise(err, "leave out what stands before the '@': AWS requests are "
+                                         "signed with access keys");
+        }
+        if (!split_url(url, &parts) || !host_is_good(&parts))
+                return url_refused(url, err, "is not an http or https URL");
+        if (!path_is_good(parts.path))
+                return url_refused(url, err, "has a query, an escape or a strange character");
+        CLEANUP(free_cleanup) char *digits = text_copy_length(parts.port.data, parts.port.len);
+
+        port = parts.tls ? 443 : 80;
+        if (parts.port.data && !number_parse(digits, 1, 65535, &port))
+                return url_refused(url, err, "has a port that is none");
+        out->loopback = parts_are_loopback(&parts);
+        if (!parts.tls && !out->loopback) {
+                error_set(err, ERROR_USAGE, "the endpoint '%s' is plain http to another machine",
+                          url);
+                return error_advise(err,
+                                    "use https there; plain http is accepted on loopback only");
+        }
+        out->tls = parts.tls;
+        out->custom = true;
+        out->host = host_header(&parts, port);
+        out->path = text_copy(*parts.path ? parts.path : "/");
+        out->url = text_format("%s://%s%s", parts.tls ? "https" : "http", out->host, out->path);
+        return true;
+}
+
+bool
+endpoint_resolve(const struct endpoint_wish *wish, struct endpoint *out, struct error *err)
+{
+        struct endpoint endpoint = { 0 };
+
+        if (wish->custom && (wish->fips || wish->dual_stack)) {
+                error_set(err, ERROR_CONFIG, "a custom endpoint cannot be combined with %s",
+                          wish->fips ? "FIPS endpoints" : "dual-stack endpoints");
+                error_about(err, "%s", wish->custom);
+                return error_advise(err, "leave out either the endpoint URL or %s",
+                                    wish->fips ? "AWS_USE_FIPS_ENDPOINT / use_fips_endpoint"
+                                               : "AWS_USE_DUALSTACK_ENDPOINT / "
+                                                 "use_dualstack_endpoint");
+        }
+        bool done = wish->custom ? resolve_custom(wish, &endpoint, err)
+                                 : resolve_own(wish, &endpoint, err);
+
+        if (!done)
+                return false;
+        *out = endpoint;
+        return true;
+}
+
+void
+endpoint_clear(struct endpoint *endpoint)
+{
+        free(endpoint->url);
+        free(endpoint->host);
+        free(endpoint->path);
+        *endpoint = (struct endpoint){ 0 };
+}

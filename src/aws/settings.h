@@ -1,0 +1,36 @@
+/*
+ * What settings.c and the credential providers share: the files behind `struct aws_settings`.
+ */
+#ifndef AWS_SETTINGS_H
+#define AWS_SETTINGS_H
+
+#include "aws/credentials.h"
+#include "aws/shared.h"
+
+struct aws_settings {
+        /* Copies of struct aws_options. */
+        char *option_profile;
+        char *option_region;
+        char *option_endpoint_url;
+        char *option_ca_bundle;
+        char *option_role_arn;
+
+        char *profile;
+        char *config_path;
+        char *credentials_path;
+        struct shared_file config;
+        struct shared_file credentials;
+        char *config_section; /* the heading that is the profile in the config file */
+        bool fips;
+        bool dual_stack;
+        struct aws_retry_settings retry;
+};
+
+/* Read both files again, for credentials that somebody else has renewed in them meanwhile. */
+bool settings_read_files(const struct aws_settings *settings, struct shared_file *config,
+                         struct shared_file *credentials, struct error *err) MUST_CHECK;
+
+/* A variable of the environment that is set and not empty, or NULL. */
+const char *environment_get(const char *name);
+
+#endif
