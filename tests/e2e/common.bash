@@ -1,0 +1,244 @@
+# What the end-to-end tests share: a folder of their own, tokens, a CA, and assertions on JSON.
+# The programs are those of the build in P11CERT_BUILD (scripts/check sets it; else build/check).
+#
+#     setup() { sandbox_make; token_make; localpca_start; }
+#     teardown() { sandbox_clear; }
+# shellcheck shell=bash disable=SC2034,SC2154
+
+bats_require_minimum_version 1.5.0
+
+E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$E2E/../.." && pwd)
+BUILD=${P11CERT_BUILD:-$ROOT/build/check}
+SOFTHSM=/usr/lib/softhsm/libsofthsm2.so
+BREAKABLE=$BUILD/tests/token/.libs/breakable.so
+PIN=1234
+export LC_ALL=C.UTF-8 SOFTHSM
+
+# -- the sandbox ---------------------------------------------------------------------------------
+
+# A folder in memory where that can be had, and an environment in which nothing of the caller's is.
+sandbox_make() {
+        local base=/dev/shm
+        [ -w "$base" ] || base=${TMPDIR:-/tmp}
+        SANDBOX=$(mktemp -d -p "$base" p11cert-e2e-XXXXXX)
+        unset "${!AWS_@}" "${!P11CERT_@}" "${!BREAKABLE_@}" "${!XDG_@}" 2>/dev/null || true
+        export SANDBOX HOME=$SANDBOX/home P11CERT_STATE=$SANDBOX/state
+        export AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true NO_COLOR=1
+        export SOFTHSM2_CONF=$SANDBOX/softhsm.conf
+        export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 LSAN_OPTIONS=suppressions=$ROOT/tests/lsan.supp:print_suppressions=0
+        mkdir -m 700 "$HOME" "$SANDBOX/tokens"
+        cat >"$SOFTHSM2_CONF" <<END
+directories.tokendir = $SANDBOX/tokens
+objectstore.backend = file
+log.level = ERROR
+END
+        (umask 077 && printf '%s\n' "$PIN" >"$SANDBOX/pin")
+        MODULE=$SOFTHSM
+        TOKEN=pkcs11:token=first
+        LOCALPCA_PID=
+}
+
+sandbox_clear() {
+        localpca_stop
+        [ -z "${SANDBOX:-}" ] || rm -rf "$SANDBOX"
+}
+
+# -- tokens --------------------------------------------------------------------------------------
+
+# token_make [LABEL]: a SoftHSM token whose PIN is 1234.
+token_make() {
+        softhsm2-util --init-token --free --label "${1:-first}" --pin "$PIN" --so-pin 5678 >/dev/null
+}
+
+# token_serial [LABEL]
+token_serial() {
+        softhsm2-util --show-slots | awk -v label="${1:-first}" '
+                /Serial number:/ { serial = $3 }
+                /Label:/ && $2 == label { print serial; exit }'
+}
+
+# break_with RULE…: use the breakable module with these rules (tests/token/rules.h), a line each.
+break_with() {
+        MODULE=$BREAKABLE
+        export BREAKABLE_RULES=$SANDBOX/rules BREAKABLE_COUNTS=$SANDBOX/counts
+        printf '%s\n' "$@" >"$SANDBOX/rules.new"
+        mv "$SANDBOX/rules.new" "$SANDBOX/rules"
+}
+
+mend() {
+        break_with ""
+}
+
+# counted FUNCTION: how often it was called since break_with.
+counted() {
+        awk -v name="$1" '$1 == name { print $2 }' "$SANDBOX/counts"
+}
+
+# On a sanitized build pkcs11-tool cannot load the breakable module; SoftHSM shows the same objects.
+on_token() {
+        pkcs11-tool --module "$SOFTHSM" --token-label "${TOKEN_LABEL:-first}" --login --pin "$PIN" "$@" \
+                2>/dev/null
+}
+
+# ids_of privkey|pubkey|cert: CKA_ID of every such object, a line each ("-" where there is none).
+ids_of() {
+        on_token --list-objects --type "$1" | awk '
+                /^(Private|Public) Key Object|^Certificate Object/ { if (open) print id; open = 1; id = "-" }
+                /^  ID:/ { id = $2 }
+                END { if (open) print id }'
+}
+
+# -- the CA --------------------------------------------------------------------------------------
+
+# localpca_start [OPTION…]: start it (again), read its line, take the limited identity.
+localpca_start() {
+        local tries=0
+        mkdir -p "$SANDBOX/ca"
+        # It dies with this test, whatever ends the test.
+        setpriv --pdeathsig KILL "$BUILD/localpca/localpca" --listen "127.0.0.1:${LOCALPCA_PORT:-0}" \
+                --state "$SANDBOX/ca" "$@" >"$SANDBOX/ca.json" 2>"$SANDBOX/ca.log" </dev/null 3>&- &
+        LOCALPCA_PID=$!
+        until jq -e .endpoint "$SANDBOX/ca.json" >/dev/null 2>&1; do
+                tries=$((tries + 1))
+                if [ $tries -gt 500 ] || ! kill -0 "$LOCALPCA_PID" 2>/dev/null; then
+                        cat "$SANDBOX/ca.log" >&2
+                        return 1
+                fi
+                sleep 0.02
+        done
+        ENDPOINT=$(jq -r .endpoint "$SANDBOX/ca.json")
+        CA_ARN=$(jq -r .ca_arn "$SANDBOX/ca.json")
+        ROOT_CA=$(jq -r .root_ca "$SANDBOX/ca.json")
+        as_limited
+}
+
+localpca_stop() {
+        [ -n "${LOCALPCA_PID:-}" ] || return 0
+        kill "$LOCALPCA_PID" 2>/dev/null || true
+        wait "$LOCALPCA_PID" 2>/dev/null || true
+        LOCALPCA_PID=
+}
+
+# localpca_again [OPTION…]: the same CA on the same port with other options (faults, above all).
+localpca_again() {
+        localpca_stop
+        LOCALPCA_PORT=${ENDPOINT##*:} localpca_start "$@"
+}
+
+as_limited() {
+        AWS_ACCESS_KEY_ID=$(jq -r .access_key_id "$SANDBOX/ca.json")
+        AWS_SECRET_ACCESS_KEY=$(jq -r .secret_access_key "$SANDBOX/ca.json")
+        export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+}
+
+as_admin() {
+        AWS_ACCESS_KEY_ID=$(jq -r .admin_access_key_id "$SANDBOX/ca.json")
+        AWS_SECRET_ACCESS_KEY=$(jq -r .admin_secret_access_key "$SANDBOX/ca.json")
+        export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+}
+
+# stat_of FILTER: a figure of the CA's own statistics.
+stat_of() {
+        curl -s "$ENDPOINT/_localpca/stats" | jq -r "$1"
+}
+
+# -- the program ---------------------------------------------------------------------------------
+
+p11cert() {
+        # shellcheck disable=SC2086
+        ${WRAP:-} "$BUILD/p11cert" --no-prompt "$@"
+}
+
+# Options that every command with a token, or with the CA, is given here.
+token_options() {
+        printf '%s\n' --module "$MODULE" --token "$TOKEN" --pin-source "file:$SANDBOX/pin"
+}
+
+# issue OPTION…: with token, CA and JSON.
+issue() {
+        local options
+        mapfile -t options < <(token_options)
+        p11cert issue --output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" "${options[@]}" "$@"
+}
+
+# resume OPTION…: what was interrupted; the token's options are the order's own.
+resume() {
+        p11cert resume --output json --pin-source "file:$SANDBOX/pin" "$@"
+}
+
+show() {
+        p11cert show --output json "$@"
+}
+
+# -- assertions ----------------------------------------------------------------------------------
+
+# is FILTER: it is true of the JSON in $output.
+is() {
+        jq -e "$1" <<<"$output" >/dev/null && return 0
+        printf 'not so: %s\nin: %s\n' "$1" "$output" >&2
+        return 1
+}
+
+# fact FILTER: a value out of the JSON in $output.
+fact() {
+        jq -r "$1" <<<"$output"
+}
+
+# refused KIND STATUS COMMAND…: it fails with this error.kind and exit status, and says in three
+# sentences what happened, to which object, and what to do next.
+refused() {
+        local kind=$1 expected=$2
+        shift 2
+        run --separate-stderr -- "$@"
+        if [ "$status" != "$expected" ]; then
+                printf 'exit status %s, not %s\nstdout: %s\nstderr: %s\n' "$status" "$expected" "$output" \
+                        "$stderr" >&2
+                return 1
+        fi
+        is ".error.kind == \"$kind\"" || return 1
+        is '.error | (.what | length > 0) and (.about | length > 0) and (.next | length > 0)'
+}
+
+# done_well COMMAND…: exit status 0; its stdout is in $output.
+done_well() {
+        run --separate-stderr -- "$@"
+        [ "$status" = 0 ] && return 0
+        printf 'exit status %s\nstdout: %s\nstderr: %s\n' "$status" "$output" "$stderr" >&2
+        return 1
+}
+
+# delivered: the JSON in $output is a delivered order whose certificate is what the token's key and
+# the CA's root say it is.
+delivered() {
+        is '.state == "delivered" and .error == null' || return 1
+        openssl verify -CAfile "$(fact .files.root)" -untrusted "$(fact .files.chain)" \
+                "$(fact .files.certificate)" >/dev/null || return 1
+        [ "$(fact .serial)" = "$(openssl x509 -in "$(fact .files.certificate)" -noout -serial |
+                sed 's/serial=//' | tr A-F a-f)" ] || return 1
+        same_key_on_token "$(fact .key.id)" "$(fact .files.certificate)"
+}
+
+# same_key_on_token ID CERTIFICATE: the private key with this id signs what the certificate verifies.
+same_key_on_token() {
+        local mechanism=ECDSA-SHA256 format=(--signature-format openssl)
+        openssl x509 -in "$2" -noout -pubkey >"$SANDBOX/proof.pub"
+        if grep -q RSA < <(openssl pkey -pubin -in "$SANDBOX/proof.pub" -noout -text); then
+                mechanism=SHA256-RSA-PKCS format=()
+        fi
+        echo proof >"$SANDBOX/proof"
+        on_token --sign --id "$1" --mechanism "$mechanism" "${format[@]}" \
+                --input-file "$SANDBOX/proof" --output-file "$SANDBOX/proof.sig" || return 1
+        openssl dgst -sha256 -verify "$SANDBOX/proof.pub" -signature "$SANDBOX/proof.sig" \
+                "$SANDBOX/proof" >/dev/null
+}
+
+# one_of_each ID: exactly one private key, public key and certificate on the token, all with ID.
+one_of_each() {
+        local type
+        for type in privkey pubkey cert; do
+                [ "$(ids_of $type)" = "$1" ] && continue
+                printf '%s objects: %s; expected: %s\n' "$type" "$(ids_of $type | tr '\n' ' ')" "$1" >&2
+                return 1
+        done
+}

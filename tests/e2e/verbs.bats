@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# The other verbs, end to end: a held CSR, renewal, revocation, tracking, and looking at things.
+load common
+
+setup() {
+        sandbox_make
+        token_make
+        localpca_start
+}
+
+teardown() {
+        sandbox_clear
+}
+
+# pin VERB…: with the PIN and JSON.
+pin() { p11cert "$@" --output json --pin-source "file:$SANDBOX/pin"; }
+
+# csr OPTION…
+csr() {
+        local options
+        mapfile -t options < <(token_options)
+        p11cert csr --output json "${options[@]}" "$@"
+}
+
+@test "a CSR is held: resume leaves it alone, and submit moves it" {
+        done_well csr --subject CN=device-1 --san dns:device-1.example
+        is '.state == "requested" or .state == "keyed"'
+        done_well show device-1
+        run resume
+        [ "$(stat_of .issued)" = 0 ]
+        done_well pin submit device-1 --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --validity 30d
+        done_well show device-1
+        delivered
+        is '.sans == ["dns:device-1.example"]'
+        is '((.not_after | fromdateiso8601) - now) / 86400 | . > 29 and . < 31'
+}
+
+@test "a CSR that is written to stdout is one that openssl verifies" {
+        local options
+        mapfile -t options < <(token_options)
+        p11cert csr "${options[@]}" --subject CN=device-1 --san dns:device-1.example 2>/dev/null |
+                openssl req -verify -noout -text >"$SANDBOX/text" 2>&1
+        grep -qi 'verify OK' "$SANDBOX/text"
+        grep -q 'DNS:device-1.example' "$SANDBOX/text"
+}
+
+@test "a certificate that came another way is imported, if it is for the key" {
+        local options
+        mapfile -t options < <(token_options)
+        p11cert csr "${options[@]}" --subject CN=device-1 >"$SANDBOX/csr.pem" 2>/dev/null
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$SANDBOX/ca.key" -days 30 \
+                -subj '/CN=Another CA' -out "$SANDBOX/ca.pem" 2>/dev/null
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null \
+                -subj /CN=device-1 -out "$SANDBOX/other.csr" 2>/dev/null
+        openssl x509 -req -in "$SANDBOX/other.csr" -CA "$SANDBOX/ca.pem" -CAkey "$SANDBOX/ca.key" -days 10 \
+                -CAcreateserial -out "$SANDBOX/other.pem" 2>/dev/null
+        openssl x509 -req -in "$SANDBOX/csr.pem" -CA "$SANDBOX/ca.pem" -CAkey "$SANDBOX/ca.key" -days 10 \
+                -CAcreateserial -out "$SANDBOX/right.pem" 2>/dev/null
+        run --separate-stderr pin import device-1 "$SANDBOX/other.pem" --root "$SANDBOX/ca.pem"
+        [ "$status" = 9 ]
+        [ -z "$(ids_of cert)" ]
+        done_well pin import device-1 "$SANDBOX/right.pem" --root "$SANDBOX/ca.pem"
+        done_well show device-1
+        is '.state == "delivered"'
+        one_of_each "$(fact .key.id)"
+}
+
+@test "renew: a successor with the same key takes the place of the old certificate" {
+        done_well issue --subject CN=device-1 --validity 10d
+        local id serial
+        id=$(fact .key.id) serial=$(fact .serial)
+        done_well pin renew device-1
+        delivered
+        is ".key.id == \"$id\" and .serial != \"$serial\" and .replaces == 1"
+        one_of_each "$id"
+        done_well show 1
+        is '.state == "superseded"'
+        [ "$(stat_of .issued)" = 2 ]
+}
+
+@test "list, show and due: by name, number, serial and ARN" {
+        done_well issue --subject CN=device-1 --validity 10d --holder Ada
+        local serial arn
+        serial=$(fact .serial) arn=$(fact .certificate_arn)
+        done_well issue --subject CN=device-2 --holder Grace
+        done_well p11cert list --output json
+        is '[.orders[].name] == ["device-1", "device-2"]'
+        done_well p11cert list --holder Grace --output json
+        is '[.orders[].name] == ["device-2"]'
+        done_well p11cert due --within 30d --output json
+        is '[.orders[].name] == ["device-1"]'
+        for name in 1 device-1 "$serial" "$arn"; do
+                done_well show "$name"
+                is '.order == 1'
+        done
+        refused order-unknown 1 show nobody
+        run -3 p11cert due --within 1d --output json
+}
+
+@test "revoke, by who may" {
+        done_well issue --subject CN=device-1
+        refused access-denied 5 p11cert revoke device-1 --reason key-compromise --yes --output json
+        as_admin
+        done_well p11cert revoke device-1 --reason key-compromise --yes --output json
+        run p11cert due --within 4000d --output json
+        is '.orders == [] or .orders == null'
+}
+
+@test "a CA is shown, listed, and its chain written" {
+        done_well p11cert ca show "$CA_ARN" --endpoint-url "$ENDPOINT" --output json
+        is '[.. | strings] | index("ACTIVE")'
+        as_admin
+        done_well p11cert ca list --endpoint-url "$ENDPOINT" --output json
+        grep -q "$CA_ARN" <<<"$output"
+        as_limited
+        done_well p11cert ca chain "$CA_ARN" --endpoint-url "$ENDPOINT" --out "$SANDBOX/chain" --output json
+        [ -n "$(find "$SANDBOX/chain" -name '*.pem')" ]
+}
+
+@test "tokens, keys and certificates are listed" {
+        done_well issue --subject CN=device-1
+        local id
+        id=$(fact .key.id)
+        done_well p11cert token list --module "$MODULE" --output json
+        grep -q "$(token_serial)" <<<"$output"
+        done_well p11cert token info --module "$MODULE" --token "$TOKEN" --output json
+        done_well pin key list --module "$MODULE" --token "$TOKEN"
+        grep -q "$id" <<<"$output"
+        done_well pin cert list --module "$MODULE" --token "$TOKEN"
+        grep -q "$id" <<<"$output"
+}
+
+@test "doctor finds nothing wrong where nothing is, changes nothing, and says what to mend" {
+        done_well pin doctor --module "$MODULE" --token "$TOKEN" --ca "$CA_ARN" --endpoint-url "$ENDPOINT"
+        [ -z "$(ids_of privkey)" ]
+        [ "$(stat_of .issued)" = 0 ]
+        localpca_stop
+        run --separate-stderr pin doctor --module "$MODULE" --token "$TOKEN" --ca "$CA_ARN" --endpoint-url "$ENDPOINT"
+        [ "$status" != 0 ]
+}
+
+@test "config init writes a configuration that the program reads" {
+        done_well p11cert config init
+        [ -s "$HOME/.config/p11cert/config" ]
+        done_well issue --subject CN=device-1
+        delivered
+        run p11cert config init
+        [ "$status" != 0 ]
+}
+
+@test "the hash chain holds, and shows what was changed behind its back" {
+        done_well issue --subject CN=device-1
+        done_well p11cert audit verify
+        sqlite3 "$P11CERT_STATE/ledger.db" "UPDATE orders SET serial = '00' || serial"
+        run ! p11cert audit verify
+}
+
+@test "what is not understood is a usage error that names the nearest word" {
+        run -2 --separate-stderr p11cert isue
+        grep -q issue <<<"$stderr"
+        run -2 --separate-stderr p11cert issue --subjet CN=x
+        grep -q -- --subject <<<"$stderr"
+        run -2 --separate-stderr issue --subject CN=x --key-type ec:p265
+        grep -q ec:p256 <<<"$output$stderr"
+        run -2 p11cert
+}
+
+@test "every verb has a help that names its options, and version says which this is" {
+        done_well p11cert --help
+        local verb
+        for verb in issue csr submit fetch import resume list show due verify renew revoke doctor; do
+                grep -qw $verb <<<"$output" || { echo "not in --help: $verb" >&2; false; }
+                "$BUILD/p11cert" $verb --help | grep -qE "p11cert.* $verb"
+        done
+        done_well p11cert version
+        grep -q '[0-9]\.[0-9]' <<<"$output"
+}
