@@ -99,7 +99,7 @@ localpca_start() {
         setpriv --pdeathsig KILL "$BUILD/localpca/localpca" --listen "127.0.0.1:${LOCALPCA_PORT:-0}" \
                 --state "$SANDBOX/ca" "$@" >"$SANDBOX/ca.json" 2>"$SANDBOX/ca.log" </dev/null 3>&- &
         LOCALPCA_PID=$!
-        until jq -e .endpoint "$SANDBOX/ca.json" >/dev/null 2>&1; do
+        until [ -s "$SANDBOX/ca.json" ] && jq -e .endpoint "$SANDBOX/ca.json" >/dev/null 2>&1; do
                 tries=$((tries + 1))
                 if [ $tries -gt 500 ] || ! kill -0 "$LOCALPCA_PID" 2>/dev/null; then
                         cat "$SANDBOX/ca.log" >&2
@@ -175,7 +175,8 @@ show() {
 
 # is FILTER: it is true of the JSON in $output.
 is() {
-        jq -e "$1" <<<"$output" >/dev/null && return 0
+        # jq -e calls it true when there is no JSON at all.
+        [ -n "$output" ] && jq -e "$1" <<<"$output" >/dev/null && return 0
         printf 'not so: %s\nin: %s\n' "$1" "$output" >&2
         return 1
 }
