@@ -1,0 +1,441 @@
+#include "localpca/pca.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "localpca/facts.h"
+#include "localpca/policy.h"
+#include "localpca/validate.h"
+
+#define TARGET_PREFIX "ACMPrivateCA."
+
+static const struct {
+        const char *name;
+        bool (*run)(struct call *call);
+} operations[] = {
+        { "IssueCertificate", operation_issue_certificate },
+        { "GetCertificate", operation_get_certificate },
+        { "RevokeCertificate", operation_revoke_certificate },
+        { "GetCertificateAuthorityCertificate", operation_get_certificate_authority_certificate },
+        { "DescribeCertificateAuthority", operation_describe_certificate_authority },
+        { "ListCertificateAuthorities", operation_list_certificate_authorities },
+};
+
+/* -- the service -------------------------------------------------------------------------- */
+
+int64_t
+pca_now_ms(const struct pca *pca)
+{
+        return clock_now_ms() + pca->options->clock_offset_ms;
+}
+
+static bool
+stats_visit(void *context, int64_t row, const char *key, const cJSON *document, struct error *err)
+{
+        struct stats *stats = context;
+        const cJSON *counts[] = { cJSON_GetObjectItemCaseSensitive(document, "issued"),
+                                  cJSON_GetObjectItemCaseSensitive(document, "repeats_of_csr"),
+                                  cJSON_GetObjectItemCaseSensitive(document, "repeats_of_key"),
+                                  cJSON_GetObjectItemCaseSensitive(document, "revoked") };
+        int64_t *targets[] = { &stats->issued, &stats->repeats_of_csr, &stats->repeats_of_key,
+                               &stats->revoked };
+
+        (void)row;
+        (void)key;
+        (void)err;
+        for (size_t i = 0; i < ARRAY_LENGTH(counts); i++)
+                if (cJSON_IsNumber(counts[i]))
+                        *targets[i] = (int64_t)counts[i]->valuedouble;
+        return true;
+}
+
+static bool
+rules_read(struct pca *pca, struct error *err)
+{
+        const struct options *options = pca->options;
+
+        for (size_t i = 0; i < options->rate_count; i++)
+                if (!throttle_set(pca->throttle, options->rates[i], err))
+                        return false;
+        for (size_t i = 0; i < options->fault_count; i++)
+                if (!faults_add(pca->faults, options->faults[i], err))
+                        return false;
+        return !options->identities ||
+               identities_read(&pca->identities, options->identities, options->account, err);
+}
+
+bool
+pca_open(struct pca *pca, const struct options *options, struct error *err)
+{
+        *pca = (struct pca){ .options = options,
+                             .throttle = throttle_new(),
+                             .faults = faults_new(options->seed) };
+        pca->store = store_open(options->state, err);
+        if (!pca->store || !authorities_load(&pca->authorities, pca->store, err))
+                return false;
+        if (!pca->authorities.count &&
+            !authorities_found(&pca->authorities, pca->store, options->region, options->account,
+                               options->key_kind, pca_now_ms(pca), err))
+                return false;
+        const char *issuer = pca->authorities.all[1]->arn;
+        return identities_load(&pca->identities, pca->store, issuer, options->account, err) &&
+               rules_read(pca, err) &&
+               store_document_each(pca->store, "setting", stats_visit, &pca->stats, err) &&
+               store_commit(pca->store, err);
+}
+
+void
+pca_close(struct pca *pca)
+{
+        authorities_clear(&pca->authorities);
+        identities_clear(&pca->identities);
+        throttle_free(pca->throttle);
+        faults_free(pca->faults);
+        store_close(pca->store);
+        free(pca->endpoint);
+        free(pca->plain_url);
+        *pca = (struct pca){ 0 };
+}
+
+static void
+counts_add(cJSON *object, const char *name, const int64_t counts[OPERATIONS_MOST])
+{
+        cJSON *per_operation = cJSON_AddObjectToObject(object, name);
+
+        for (size_t i = 0; facts_operation(i); i++)
+                if (counts[i])
+                        cJSON_AddNumberToObject(per_operation, facts_operation(i),
+                                                (double)counts[i]);
+}
+
+void
+pca_stats(const struct pca *pca, struct buf *out)
+{
+        const struct stats *stats = &pca->stats;
+        const struct {
+                const char *name;
+                int64_t value;
+        } numbers[] = {
+                { "issued", stats->issued },
+                { "repeats_of_csr", stats->repeats_of_csr },
+                { "repeats_of_key", stats->repeats_of_key },
+                { "revoked", stats->revoked },
+                { "unknown_operations", stats->unknown },
+                { "connections", stats->connections },
+                { "connections_open", stats->connections_open },
+                { "connections_most", stats->connections_most },
+        };
+        cJSON *object = cJSON_CreateObject();
+
+        counts_add(object, "requests", stats->requests);
+        counts_add(object, "errors", stats->errors);
+        for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
+                cJSON_AddNumberToObject(object, numbers[i].name, (double)numbers[i].value);
+        char *text = cJSON_PrintUnformatted(object);
+        buf_add_text(out, text);
+        cJSON_free(text);
+        cJSON_Delete(object);
+}
+
+/* -- members and resources ---------------------------------------------------------------- */
+
+const char *
+call_text(const struct call *call, const char *member)
+{
+        return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(call->input, member));
+}
+
+int64_t
+call_number(const struct call *call, const char *member, int64_t otherwise)
+{
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(call->input, member);
+
+        return cJSON_IsNumber(item) ? (int64_t)item->valuedouble : otherwise;
+}
+
+static const char *
+call_resource(const struct call *call)
+{
+        const char *arn = call_text(call, "CertificateAuthorityArn");
+
+        return arn ? arn : call_text(call, "ResourceArn");
+}
+
+struct authority *
+call_authority(struct call *call)
+{
+        const char *arn = call_resource(call);
+        const char *name = arn ? strstr(arn, ":certificate-authority/") : NULL;
+        struct authority *authority = arn ? authority_find(&call->pca->authorities, arn) : NULL;
+
+        if (authority)
+                return authority;
+        if (!name || strchr(strchr(name, '/') + 1, '/'))
+                refuse(&call->refusal, "InvalidArnException",
+                       "The ARN %s is not the ARN of a certificate authority", arn ? arn : "");
+        else
+                refuse(&call->refusal, "ResourceNotFoundException",
+                       "Could not find Certificate Authority with ARN %s", arn);
+        return NULL;
+}
+
+bool
+call_broken(struct call *call, const struct error *err)
+{
+        return refuse(&call->refusal, "InternalFailure", "localpca: %s", err->what);
+}
+
+bool
+call_save(struct call *call, struct authority *authority)
+{
+        struct error err = { 0 };
+
+        return authority_save(authority, call->pca->store, &err) || call_broken(call, &err);
+}
+
+/* -- from the request to the answer ------------------------------------------------------- */
+
+/* The index of the operation in the table of facts; -1 for an unknown one. */
+static int
+operation_index(const char *target)
+{
+        if (!target || !text_starts(target, TARGET_PREFIX))
+                return -1;
+        for (int i = 0; facts_operation((size_t)i); i++)
+                if (strcmp(facts_operation((size_t)i), target + strlen(TARGET_PREFIX)) == 0)
+                        return i;
+        return -1;
+}
+
+static bool
+caller_check(struct call *call, const struct sigv4_request *request,
+             const struct sigv4_claim *claim)
+{
+        const char *token = sigv4_header(request, "X-Amz-Security-Token");
+        const struct identity *caller = identity_find(&call->pca->identities, claim->access_key_id);
+
+        if (!caller || (caller->session_token != NULL) != (token != NULL) ||
+            (token && strcmp(token, caller->session_token) != 0))
+                return refuse(&call->refusal, "UnrecognizedClientException",
+                              "The security token included in the request is invalid.");
+        if (caller->expires && call->now_ms / 1000 >= caller->expires)
+                return refuse(&call->refusal, "ExpiredTokenException",
+                              "The security token included in the request is expired");
+        call->caller = caller;
+        return true;
+}
+
+static bool
+signature_check(struct call *call, const struct sigv4_request *request)
+{
+        struct sigv4_claim claim = { 0 };
+        struct sigv4_rules rules = { .region = call->pca->options->region,
+                                     .service = "acm-pca",
+                                     .now = call->now_ms / 1000,
+                                     .window_minutes = 5,
+                                     .mismatch_code = "InvalidSignatureException" };
+
+        if (call->fault.clock) /* as if the service were an hour ahead */
+                rules.now += 60 * 60;
+        return sigv4_read(request, &claim, &call->refusal) && caller_check(call, request, &claim) &&
+               sigv4_check(request, &claim, &rules, &call->caller->secret, &call->refusal);
+}
+
+/* Every denial has AWS's sentence; what follows "because" depends on who said no. */
+static bool
+access_refuse(struct call *call, const char *resource, enum policy_answer answer)
+{
+        const char *reason = answer == POLICY_DENIES
+                                     ? "with an explicit deny in an identity-based policy"
+                                     : "because no identity-based policy allows the acm-pca:";
+
+        return refuse(&call->refusal, "AccessDeniedException",
+                      "User: %s is not authorized to perform: acm-pca:%s on resource: %s %s%s%s",
+                      call->caller->arn, call->operation, resource, reason,
+                      answer == POLICY_DENIES ? "" : call->operation,
+                      answer == POLICY_DENIES ? "" : " action");
+}
+
+static bool
+access_check(struct call *call)
+{
+        const char *resource = call_resource(call);
+        char *action = text_format("acm-pca:%s", call->operation);
+        struct policy_question question = { .action = action,
+                                            .resource = resource ? resource : "*",
+                                            .template_arn = call_text(call, "TemplateArn") };
+        enum policy_answer answer = policy_ask(call->caller->policy, &question);
+        bool allowed = answer == POLICY_ALLOWS || access_refuse(call, question.resource, answer);
+
+        free(action);
+        return allowed;
+}
+
+static bool
+operation_run(struct call *call)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(operations); i++)
+                if (strcmp(operations[i].name, call->operation) == 0)
+                        return operations[i].run(call);
+        return refuse(&call->refusal, "UnknownOperationException", "%s", "");
+}
+
+/* Faults that stand in for the service's own decision. */
+static bool
+fault_check(struct call *call)
+{
+        static const char *const codes[] = { "ThrottlingException", "AccessDeniedException",
+                                             "ExpiredTokenException" };
+        const char *error = call->fault.error;
+
+        if (!error[0])
+                return true;
+        if (strcmp(error, codes[1]) == 0)
+                return access_refuse(call, call_resource(call) ? call_resource(call) : "*",
+                                     POLICY_SILENT);
+        if (strcmp(error, codes[2]) == 0)
+                return refuse(&call->refusal, codes[2],
+                              "The security token included in the request is expired");
+        return refuse(&call->refusal, error, "%s",
+                      strcmp(error, codes[0]) == 0 ? "Rate exceeded" : "Asked for by --fault");
+}
+
+static bool
+call_decide(struct call *call, const struct sigv4_request *request, const cJSON *input)
+{
+        if (!signature_check(call, request))
+                return false;
+        call->input = input;
+        if (!cJSON_IsObject(input))
+                return refuse(&call->refusal, "SerializationException",
+                              "The body is not a JSON object");
+        if (!fault_check(call))
+                return false;
+        if (!validate(facts_input(call->operation), input, &call->refusal))
+                return false;
+        if (!throttle_take(call->pca->throttle, call->operation, call->caller->account,
+                           call->now_ms))
+                return refuse(&call->refusal, "ThrottlingException", "Rate exceeded");
+        return access_check(call) && operation_run(call);
+}
+
+static void
+refusal_write(const struct refusal *refusal, struct answer *answer)
+{
+        cJSON *object = cJSON_CreateObject();
+        /* AWS spells the member with a capital where the front end refuses. */
+        bool capital = strcmp(refusal->code, "AccessDeniedException") == 0;
+
+        cJSON_AddStringToObject(object, "__type", refusal->code);
+        cJSON_AddStringToObject(object, capital ? "Message" : "message",
+                                buf_text(&refusal->message));
+        char *text = cJSON_PrintUnformatted(object);
+        buf_set(&answer->body, view_text(text));
+        cJSON_free(text);
+        cJSON_Delete(object);
+        answer->status = refusal_status(refusal->code);
+}
+
+static void
+output_write(const struct call *call, struct answer *answer)
+{
+        char *text = call->output->child ? cJSON_PrintUnformatted(call->output) : NULL;
+
+        answer->status = 200;
+        if (text)
+                buf_set(&answer->body, view_text(text));
+        cJSON_free(text);
+}
+
+/* A failure of the service that is no error of the operation. */
+static void
+http_failure_write(unsigned status, struct answer *answer)
+{
+        answer->status = status;
+        buf_format(&answer->body, "{\"__type\":\"%s\"}",
+                   status == 503 ? "ServiceUnavailable" : "InternalFailure");
+}
+
+void
+pca_answer(struct pca *pca, const struct sigv4_request *request, struct answer *answer)
+{
+        int index = operation_index(sigv4_header(request, "X-Amz-Target"));
+        struct call call = { .pca = pca, .now_ms = pca_now_ms(pca) };
+        cJSON *input = NULL;
+        bool done = false;
+
+        random_uuid(answer->request_id);
+        answer->content_type = "application/x-amz-json-1.1";
+        if (index < 0) {
+                pca->stats.unknown++;
+                refuse(&call.refusal, "UnknownOperationException", "%s", "");
+                refusal_write(&call.refusal, answer);
+                refusal_clear(&call.refusal);
+                return;
+        }
+        call.operation = facts_operation((size_t)index);
+        call.fault = faults_next(pca->faults, call.operation);
+        answer->fault = call.fault;
+        pca->stats.requests[index]++;
+        if (!call.fault.http && !call.fault.reset_before) {
+                call.output = cJSON_CreateObject();
+                input = cJSON_ParseWithLength((const char *)request->body.data, request->body.len);
+                done = call_decide(&call, request, input);
+        }
+        if (call.fault.http)
+                http_failure_write(call.fault.http, answer);
+        else if (done)
+                output_write(&call, answer);
+        else if (call.refusal.code)
+                refusal_write(&call.refusal, answer);
+        pca->stats.errors[index] += !done;
+        refusal_clear(&call.refusal);
+        cJSON_Delete(call.output);
+        cJSON_Delete(input);
+}
+
+static bool
+stats_save(struct pca *pca, struct error *err)
+{
+        const struct stats *stats = &pca->stats;
+        cJSON *document = cJSON_CreateObject();
+
+        cJSON_AddNumberToObject(document, "issued", (double)stats->issued);
+        cJSON_AddNumberToObject(document, "repeats_of_csr", (double)stats->repeats_of_csr);
+        cJSON_AddNumberToObject(document, "repeats_of_key", (double)stats->repeats_of_key);
+        cJSON_AddNumberToObject(document, "revoked", (double)stats->revoked);
+        bool done = store_document_put(pca->store, "setting", "stats", document, NULL, err);
+        cJSON_Delete(document);
+        return done;
+}
+
+bool
+pca_commit(struct pca *pca, struct error *err)
+{
+        int64_t writes = pca->stats.issued + pca->stats.revoked;
+
+        if (writes != pca->writes_saved && !stats_save(pca, err)) {
+                store_rollback(pca->store);
+                return false;
+        }
+        pca->writes_saved = writes;
+        return store_commit(pca->store, err);
+}
+
+void
+answer_unkept(struct answer *answer, const struct error *err)
+{
+        buf_clear(&answer->body);
+        answer->status = 500;
+        buf_format(&answer->body,
+                   "{\"__type\":\"InternalFailure\",\"message\":\"localpca: the "
+                   "state cannot be written (%s)\"}",
+                   error_kind_name(err->kind));
+}
+
+void
+answer_clear(struct answer *answer)
+{
+        buf_clear(&answer->body);
+}

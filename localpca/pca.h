@@ -1,0 +1,115 @@
+/*
+ * One Private CA service: its certificate authorities, identities, clock and statistics, and one
+ * call of its API from the request to the answer.
+ *
+ * Everything here runs on one thread, the server's (server.h); only key pairs are made elsewhere.
+ */
+#ifndef LOCALPCA_PCA_H
+#define LOCALPCA_PCA_H
+
+#include <cjson/cJSON.h>
+
+#include "localpca/authority.h"
+#include "localpca/fault.h"
+#include "localpca/identity.h"
+#include "localpca/options.h"
+#include "localpca/refusal.h"
+#include "localpca/sigv4.h"
+#include "localpca/store.h"
+#include "localpca/throttle.h"
+
+enum { OPERATIONS_MOST = 32 };
+
+/* What /_localpca/stats answers. */
+struct stats {
+        int64_t requests[OPERATIONS_MOST]; /* per operation, in the order of the table of facts */
+        int64_t errors[OPERATIONS_MOST];
+        int64_t unknown; /* requests that named no operation */
+        int64_t issued, repeats_of_csr, repeats_of_key, revoked;
+        int64_t connections, connections_open, connections_most;
+};
+
+struct pca {
+        const struct options *options;
+        struct store *store;
+        struct authorities authorities;
+        struct identities identities;
+        struct throttle *throttle;
+        struct faults *faults;
+        struct stats stats;
+        char *endpoint;  /* "http://127.0.0.1:4711" */
+        char *plain_url; /* the same for CRL and OCSP: never https */
+        int64_t next_token_purge_ms;
+        int64_t writes_saved; /* issued and revoked, as the state has them */
+};
+
+/* An API request that is being decided. */
+struct call {
+        struct pca *pca;
+        const char *operation;
+        const struct identity *caller;
+        const cJSON *input;
+        cJSON *output; /* an object to fill */
+        struct fault fault;
+        struct refusal refusal;
+        int64_t now_ms; /* the service's clock, with --clock-offset */
+};
+
+/* What goes back.  `{ 0 }` first; clear with answer_clear(). */
+struct answer {
+        unsigned status;
+        const char *content_type;
+        struct buf body;
+        char request_id[37];
+        struct fault fault;
+};
+
+/* Open the state, make the first two CAs and identities if there are none. */
+bool pca_open(struct pca *pca, const struct options *options, struct error *err) MUST_CHECK;
+void pca_close(struct pca *pca);
+
+/* The service's clock. */
+int64_t pca_now_ms(const struct pca *pca);
+
+/* Answer one API request (POST with X-Amz-Target). */
+void pca_answer(struct pca *pca, const struct sigv4_request *request, struct answer *answer);
+
+void answer_clear(struct answer *answer);
+
+/*
+ * The end of a turn: what was decided since the last one lasts.  False: none of it does, and every
+ * answer of the turn has to become answer_unkept().
+ */
+bool pca_commit(struct pca *pca, struct error *err) MUST_CHECK;
+void answer_unkept(struct answer *answer, const struct error *err);
+
+/* What the service refuses with when its own state fails. */
+bool call_broken(struct call *call, const struct error *err);
+
+/* The statistics as JSON. */
+void pca_stats(const struct pca *pca, struct buf *out);
+
+/* -- operations --------------------------------------------------------------------------- */
+
+/* Each fills call->output, or refuses. */
+bool operation_issue_certificate(struct call *call);
+bool operation_get_certificate(struct call *call);
+bool operation_revoke_certificate(struct call *call);
+bool operation_get_certificate_authority_certificate(struct call *call);
+bool operation_describe_certificate_authority(struct call *call);
+bool operation_list_certificate_authorities(struct call *call);
+
+/* A text or number member of the input; NULL or `otherwise` when absent. */
+const char *call_text(const struct call *call, const char *member);
+int64_t call_number(const struct call *call, const char *member, int64_t otherwise);
+
+/*
+ * The CA that CertificateAuthorityArn (or ResourceArn) names.
+ * refusals: InvalidArnException, ResourceNotFoundException (also for another Region or account)
+ */
+struct authority *call_authority(struct call *call);
+
+/* Change an authority for good: the state has it after the turn. */
+bool call_save(struct call *call, struct authority *authority);
+
+#endif

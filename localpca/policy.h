@@ -1,0 +1,30 @@
+/*
+ * IAM policies, as far as Private CA can be reached by them: may this principal do that?
+ *
+ * Effect, Action and NotAction, Resource and NotResource with wildcards, and the Condition
+ * operators of strings and ARNs with IfExists and Null.  An operator that is not known makes its
+ * statement refuse: an Allow does not match, a Deny does.
+ */
+#ifndef LOCALPCA_POLICY_H
+#define LOCALPCA_POLICY_H
+
+#include <cjson/cJSON.h>
+
+#include "base/bytes.h"
+
+enum policy_answer { POLICY_SILENT, POLICY_ALLOWS, POLICY_DENIES };
+
+/* One question.  `template_arn` is the condition key acm-pca:TemplateArn; NULL: not present. */
+struct policy_question {
+        const char *action;   /* "acm-pca:IssueCertificate" */
+        const char *resource; /* the CA's ARN, or "*" */
+        const char *template_arn;
+};
+
+/* Ask one policy document. */
+enum policy_answer policy_ask(const cJSON *document, const struct policy_question *question);
+
+/* IAM's wildcards: '*' any run of characters, '?' any one. */
+bool policy_wildcard(const char *pattern, const char *text);
+
+#endif

@@ -1,0 +1,528 @@
+#include "localpca/x509.h"
+
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+void
+x509_cleanup(X509 **certificate)
+{
+        X509_free(*certificate);
+}
+
+void
+x509_req_cleanup(X509_REQ **csr)
+{
+        X509_REQ_free(*csr);
+}
+
+void
+pkey_cleanup(EVP_PKEY **key)
+{
+        EVP_PKEY_free(*key);
+}
+
+void
+name_cleanup(X509_NAME **name)
+{
+        X509_NAME_free(*name);
+}
+
+void
+extensions_cleanup(STACK_OF(X509_EXTENSION) * *extensions)
+{
+        sk_X509_EXTENSION_pop_free(*extensions, X509_EXTENSION_free);
+}
+
+/* -- facts -------------------------------------------------------------------------------- */
+
+static const int server_and_client[] = { NID_server_auth, NID_client_auth, 0 };
+static const int client_only[] = { NID_client_auth, 0 };
+static const int server_only[] = { NID_server_auth, 0 };
+static const int code_only[] = { NID_code_sign, 0 };
+static const int ocsp_only[] = { NID_OCSP_sign, 0 };
+
+#define KU_END (KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT)
+#define KU_CA (KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN)
+#define SUBORDINATE(number)                                                           \
+        {                                                                             \
+                .name = "SubordinateCACertificate_PathLen" #number "/V1", .ca = true, \
+                .critical_basic = true, .path_length = number, .key_usage = KU_CA     \
+        }
+
+static const struct template templates[] = {
+        { .name = "EndEntityCertificate/V1",
+          .path_length = -1,
+          .key_usage = KU_END,
+          .extended_nids = server_and_client },
+        { .name = "EndEntityClientAuthCertificate/V1",
+          .path_length = -1,
+          .key_usage = KU_END,
+          .extended_nids = client_only },
+        { .name = "EndEntityServerAuthCertificate/V1",
+          .path_length = -1,
+          .key_usage = KU_END,
+          .extended_nids = server_only },
+        { .name = "CodeSigningCertificate/V1",
+          .path_length = -1,
+          .key_usage = KU_DIGITAL_SIGNATURE,
+          .extended_nids = code_only,
+          .extended_critical = true },
+        { .name = "OCSPSigningCertificate/V1",
+          .path_length = -1,
+          .key_usage = KU_DIGITAL_SIGNATURE,
+          .extended_nids = ocsp_only,
+          .extended_critical = true },
+        { .name = "RootCACertificate/V1",
+          .ca = true,
+          .critical_basic = true,
+          .path_length = -1,
+          .key_usage = KU_CA,
+          .root = true },
+        SUBORDINATE(0),
+        SUBORDINATE(1),
+        SUBORDINATE(2),
+        SUBORDINATE(3),
+        { .name = "BlankEndEntityCertificate_CSRPassthrough/V1",
+          .path_length = -1,
+          .csr_passthrough = true },
+        { .name = "BlankEndEntityCertificate_CriticalBasicConstraints_CSRPassthrough/V1",
+          .critical_basic = true,
+          .path_length = -1,
+          .csr_passthrough = true },
+};
+
+const struct template *
+template_find(const char *arn)
+{
+        const char *name = strstr(arn, ":acm-pca:::template/");
+
+        if (!name)
+                return NULL;
+        name = strchr(name, '/') + 1;
+        for (size_t i = 0; i < ARRAY_LENGTH(templates); i++)
+                if (strcmp(templates[i].name, name) == 0)
+                        return &templates[i];
+        return NULL;
+}
+
+static const struct algorithm algorithms[] = {
+        { "SHA256WITHECDSA", "EC", "SHA256", false },
+        { "SHA384WITHECDSA", "EC", "SHA384", false },
+        { "SHA512WITHECDSA", "EC", "SHA512", false },
+        { "SHA256WITHRSA", "RSA", "SHA256", false },
+        { "SHA384WITHRSA", "RSA", "SHA384", false },
+        { "SHA512WITHRSA", "RSA", "SHA512", false },
+        { "SHA256WITHRSA_PSS", "RSA", "SHA256", true },
+        { "SHA384WITHRSA_PSS", "RSA", "SHA384", true },
+        { "SHA512WITHRSA_PSS", "RSA", "SHA512", true },
+};
+
+const struct algorithm *
+algorithm_find(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(algorithms); i++)
+                if (strcmp(algorithms[i].name, name) == 0)
+                        return &algorithms[i];
+        return NULL;
+}
+
+static const struct key_kind key_kinds[] = {
+        { "RSA_2048", "RSA", NULL, 2048, "SHA256WITHRSA", "rsa:2048" },
+        { "RSA_3072", "RSA", NULL, 3072, "SHA256WITHRSA", "rsa:3072" },
+        { "RSA_4096", "RSA", NULL, 4096, "SHA256WITHRSA", "rsa:4096" },
+        { "EC_prime256v1", "EC", "P-256", 256, "SHA256WITHECDSA", "ec:p256" },
+        { "EC_secp384r1", "EC", "P-384", 384, "SHA384WITHECDSA", "ec:p384" },
+        { "EC_secp521r1", "EC", "P-521", 521, "SHA512WITHECDSA", "ec:p521" },
+};
+
+const struct key_kind *
+key_kind_find(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(key_kinds); i++)
+                if (strcmp(key_kinds[i].name, name) == 0)
+                        return &key_kinds[i];
+        return NULL;
+}
+
+const struct key_kind *
+key_kind_of_option(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(key_kinds); i++)
+                if (strcmp(key_kinds[i].option, name) == 0)
+                        return &key_kinds[i];
+        return NULL;
+}
+
+EVP_PKEY *
+key_make(const struct key_kind *kind)
+{
+        return kind->curve ? EVP_EC_gen(kind->curve) : EVP_RSA_gen((size_t)kind->bits);
+}
+
+/* -- making certificates ------------------------------------------------------------------ */
+
+bool
+signing_start(EVP_MD_CTX *context, EVP_PKEY *key, const struct algorithm *algorithm)
+{
+        EVP_PKEY_CTX *parameters;
+
+        if (EVP_DigestSignInit_ex(context, &parameters, algorithm->digest, NULL, NULL, key, NULL) !=
+            1)
+                return false;
+        if (!algorithm->pss)
+                return true;
+        return EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
+               EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
+static bool
+basic_add(X509 *certificate, const struct template *template)
+{
+        BASIC_CONSTRAINTS *basic = BASIC_CONSTRAINTS_new();
+        bool done = basic != NULL;
+
+        if (done && template->ca)
+                basic->ca = 0xff;
+        if (done && template->path_length >= 0) {
+                basic->pathlen = ASN1_INTEGER_new();
+                done = basic->pathlen && ASN1_INTEGER_set(basic->pathlen, template->path_length);
+        }
+        done = done && X509_add1_ext_i2d(certificate, NID_basic_constraints, basic,
+                                         template->critical_basic, X509V3_ADD_APPEND) == 1;
+        BASIC_CONSTRAINTS_free(basic);
+        return done;
+}
+
+/* SHA-1 of the public key's bits (RFC 5280, 4.2.1.2, method 1). */
+static bool
+key_id(const X509 *certificate, uint8_t out[20])
+{
+        const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(certificate);
+        unsigned len = 20;
+
+        return bits && EVP_Digest(bits->data, (size_t)bits->length, out, &len, EVP_sha1(), NULL);
+}
+
+static bool
+subject_key_id_add(X509 *certificate)
+{
+        uint8_t digest[20];
+        ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
+        bool done = id && key_id(certificate, digest) &&
+                    ASN1_OCTET_STRING_set(id, digest, sizeof(digest)) &&
+                    X509_add1_ext_i2d(certificate, NID_subject_key_identifier, id, 0,
+                                      X509V3_ADD_APPEND) == 1;
+
+        ASN1_OCTET_STRING_free(id);
+        return done;
+}
+
+static bool
+authority_key_id_add(X509 *certificate, X509 *issuer)
+{
+        const ASN1_OCTET_STRING *found = X509_get0_subject_key_id(issuer);
+        AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
+        uint8_t digest[20];
+        bool done = id && (found || key_id(issuer, digest));
+
+        if (done) {
+                id->keyid = ASN1_OCTET_STRING_new();
+                done = id->keyid &&
+                       ASN1_OCTET_STRING_set(id->keyid, found ? found->data : digest,
+                                             found ? found->length : (int)sizeof(digest)) &&
+                       X509_add1_ext_i2d(certificate, NID_authority_key_identifier, id, 0,
+                                         X509V3_ADD_APPEND) == 1;
+        }
+        AUTHORITY_KEYID_free(id);
+        return done;
+}
+
+static bool
+key_usage_add(X509 *certificate, unsigned usage)
+{
+        ASN1_BIT_STRING *bits = ASN1_BIT_STRING_new();
+        bool done = bits != NULL;
+
+        /* KU_… has the first bit of the string (digitalSignature) as 0x80, decipherOnly as 0x8000
+         */
+        for (int i = 0; done && i < 9; i++)
+                if (usage & (i < 8 ? 0x80U >> i : 0x8000U))
+                        done = ASN1_BIT_STRING_set_bit(bits, i, 1);
+        done = done &&
+               X509_add1_ext_i2d(certificate, NID_key_usage, bits, 1, X509V3_ADD_APPEND) == 1;
+        ASN1_BIT_STRING_free(bits);
+        return done;
+}
+
+static bool
+extended_usage_add(X509 *certificate, const struct template *template)
+{
+        EXTENDED_KEY_USAGE *usage = sk_ASN1_OBJECT_new_null();
+        bool done = usage != NULL;
+
+        for (const int *nid = template->extended_nids; done && *nid; nid++)
+                done = sk_ASN1_OBJECT_push(usage, OBJ_nid2obj(*nid)) > 0;
+        done = done && X509_add1_ext_i2d(certificate, NID_ext_key_usage, usage,
+                                         template->extended_critical, X509V3_ADD_APPEND) == 1;
+        sk_ASN1_OBJECT_free(usage); /* the objects are OpenSSL's own */
+        return done;
+}
+
+/* Which extensions of the CSR go into the certificate: the SAN always, the rest by passthrough. */
+static bool
+csr_extension_passes(X509 *certificate, X509_EXTENSION *extension, const struct template *template)
+{
+        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
+
+        if (nid == NID_subject_alt_name)
+                return true;
+        if (!template->csr_passthrough || nid == NID_basic_constraints ||
+            nid == NID_authority_key_identifier || nid == NID_subject_key_identifier)
+                return false;
+        return X509_get_ext_by_OBJ(certificate, X509_EXTENSION_get_object(extension), -1) < 0;
+}
+
+static bool
+csr_extensions_add(X509 *certificate, const struct wish *wish)
+{
+        for (int i = 0; i < sk_X509_EXTENSION_num(wish->csr_extensions); i++) {
+                X509_EXTENSION *extension = sk_X509_EXTENSION_value(wish->csr_extensions, i);
+                if (csr_extension_passes(certificate, extension, wish->template) &&
+                    X509_add_ext(certificate, extension, -1) != 1)
+                        return false;
+        }
+        return true;
+}
+
+static GENERAL_NAME *
+uri_name(const char *url)
+{
+        GENERAL_NAME *name = GENERAL_NAME_new();
+        ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+
+        if (name && text && ASN1_STRING_set(text, url, -1)) {
+                GENERAL_NAME_set0_value(name, GEN_URI, text);
+                return name;
+        }
+        GENERAL_NAME_free(name);
+        ASN1_IA5STRING_free(text);
+        return NULL;
+}
+
+static bool
+crl_url_add(X509 *certificate, const char *url)
+{
+        CRL_DIST_POINTS *points = sk_DIST_POINT_new_null();
+        DIST_POINT *point = DIST_POINT_new();
+        bool done = points && point && sk_DIST_POINT_push(points, point) > 0;
+
+        if (!done) {
+                DIST_POINT_free(point);
+        } else {
+                GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+                point->distpoint = DIST_POINT_NAME_new();
+                done = names && point->distpoint && sk_GENERAL_NAME_push(names, uri_name(url)) > 0;
+                if (point->distpoint)
+                        point->distpoint->name.fullname = names;
+                done = done && X509_add1_ext_i2d(certificate, NID_crl_distribution_points, points,
+                                                 0, X509V3_ADD_APPEND) == 1;
+        }
+        sk_DIST_POINT_pop_free(points, DIST_POINT_free);
+        return done;
+}
+
+static bool
+ocsp_url_add(X509 *certificate, const char *url)
+{
+        AUTHORITY_INFO_ACCESS *access = sk_ACCESS_DESCRIPTION_new_null();
+        ACCESS_DESCRIPTION *one = ACCESS_DESCRIPTION_new();
+        bool done = access && one && sk_ACCESS_DESCRIPTION_push(access, one) > 0;
+
+        if (!done) {
+                ACCESS_DESCRIPTION_free(one);
+        } else {
+                one->method = OBJ_nid2obj(NID_ad_OCSP);
+                GENERAL_NAME_free(one->location);
+                one->location = uri_name(url);
+                done = one->location && X509_add1_ext_i2d(certificate, NID_info_access, access, 0,
+                                                          X509V3_ADD_APPEND) == 1;
+        }
+        sk_ACCESS_DESCRIPTION_pop_free(access, ACCESS_DESCRIPTION_free);
+        return done;
+}
+
+static bool
+extensions_add(X509 *certificate, const struct wish *wish, const struct signer *signer)
+{
+        const struct template *template = wish->template;
+
+        if (!basic_add(certificate, template))
+                return false;
+        if (!template->root && !authority_key_id_add(certificate, signer->certificate))
+                return false;
+        if (!subject_key_id_add(certificate))
+                return false;
+        if (template->key_usage && !key_usage_add(certificate, template->key_usage))
+                return false;
+        if (template->extended_nids && !extended_usage_add(certificate, template))
+                return false;
+        if (wish->ocsp_url && !template->root && !ocsp_url_add(certificate, wish->ocsp_url))
+                return false;
+        if (wish->crl_url && !template->root && !crl_url_add(certificate, wish->crl_url))
+                return false;
+        return csr_extensions_add(certificate, wish);
+}
+
+static bool
+fields_set(X509 *certificate, const struct wish *wish, const struct signer *signer)
+{
+        BIGNUM *serial = BN_bin2bn(wish->serial, SERIAL_SIZE, NULL);
+        const X509_NAME *issuer =
+                signer->certificate ? X509_get_subject_name(signer->certificate) : wish->subject;
+        bool done = serial && BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(certificate)) &&
+                    X509_set_version(certificate, X509_VERSION_3) &&
+                    X509_set_issuer_name(certificate, issuer) &&
+                    X509_set_subject_name(certificate, wish->subject) &&
+                    ASN1_TIME_set(X509_getm_notBefore(certificate), (time_t)wish->not_before) &&
+                    ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t)wish->not_after) &&
+                    X509_set_pubkey(certificate, wish->key);
+
+        BN_free(serial);
+        return done;
+}
+
+X509 *
+certificate_make(const struct wish *wish, const struct signer *signer,
+                 const struct algorithm *algorithm, struct error *err)
+{
+        CLEANUP(x509_cleanup) X509 *certificate = X509_new();
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        bool done = certificate && context && fields_set(certificate, wish, signer) &&
+                    extensions_add(certificate, wish, signer) &&
+                    signing_start(context, signer->key, algorithm) &&
+                    X509_sign_ctx(certificate, context) > 0;
+
+        EVP_MD_CTX_free(context);
+        if (done)
+                return MOVE(certificate);
+        error_set(err, ERROR_INTERNAL, "OpenSSL cannot sign the certificate");
+        return NULL;
+}
+
+/* -- reading ------------------------------------------------------------------------------ */
+
+X509_REQ *
+csr_read(struct view pem, const char **why)
+{
+        BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+        CLEANUP(x509_req_cleanup) X509_REQ *csr = NULL;
+        char *label = NULL, *header = NULL;
+        uint8_t *der = NULL;
+        long len = 0;
+
+        *why = "it is not a PEM CERTIFICATE REQUEST";
+        if (bio && PEM_read_bio(bio, &label, &header, &der, &len) == 1 &&
+            (strcmp(label, PEM_STRING_X509_REQ) == 0 ||
+             strcmp(label, PEM_STRING_X509_REQ_OLD) == 0)) {
+                const uint8_t *at = der;
+                csr = d2i_X509_REQ(NULL, &at, len);
+                *why = "its content is not a PKCS #10 request";
+        }
+        BIO_free(bio);
+        OPENSSL_free(label);
+        OPENSSL_free(header);
+        OPENSSL_free(der);
+        if (!csr)
+                return NULL;
+        EVP_PKEY *key = X509_REQ_get0_pubkey(csr);
+        *why = "its public key cannot be read";
+        if (!key)
+                return NULL;
+        *why = "its signature does not verify with its public key";
+        return X509_REQ_verify(csr, key) == 1 ? MOVE(csr) : NULL;
+}
+
+char *
+der_pem(struct view der)
+{
+        struct buf out = { 0 };
+        char *text = base64_encode(der);
+        size_t len = strlen(text);
+
+        buf_add_text(&out, "-----BEGIN CERTIFICATE-----\n");
+        for (size_t at = 0; at < len; at += 64) {
+                buf_add(&out, view_of(text + at, len - at < 64 ? len - at : 64));
+                buf_add_byte(&out, '\n');
+        }
+        buf_add_text(&out, "-----END CERTIFICATE-----");
+        free(text);
+        return (char *)out.data; /* from malloc, with its NUL: the caller's now */
+}
+
+char *
+certificate_pem(X509 *certificate)
+{
+        struct buf der = { 0 };
+
+        certificate_der(certificate, &der);
+        char *pem = der_pem(view_buf(&der));
+        buf_clear(&der);
+        return pem;
+}
+
+void
+certificate_der(X509 *certificate, struct buf *out)
+{
+        uint8_t *der = NULL;
+        int len = i2d_X509(certificate, &der);
+
+        if (len > 0)
+                buf_add(out, view_of(der, (size_t)len));
+        OPENSSL_free(der);
+}
+
+void
+key_spki(EVP_PKEY *key, struct buf *out)
+{
+        uint8_t *der = NULL;
+        int len = i2d_PUBKEY(key, &der);
+
+        if (len > 0)
+                buf_add(out, view_of(der, (size_t)len));
+        OPENSSL_free(der);
+}
+
+X509 *
+certificate_of_der(struct view der)
+{
+        const uint8_t *at = der.data;
+
+        return d2i_X509(NULL, &at, (long)der.len);
+}
+
+int64_t
+asn1_time_read(const ASN1_TIME *time)
+{
+        struct tm civil = { 0 };
+
+        if (!time || ASN1_TIME_to_tm(time, &civil) != 1)
+                return 0;
+        return clock_civil(civil.tm_year + 1900, civil.tm_mon + 1, civil.tm_mday, civil.tm_hour,
+                           civil.tm_min, civil.tm_sec);
+}
+
+char *
+serial_colons(struct view serial)
+{
+        struct buf out = { 0 };
+
+        for (size_t i = 0; i < serial.len; i++)
+                buf_format(&out, "%s%02x", i ? ":" : "", serial.data[i]);
+        return (char *)out.data;
+}

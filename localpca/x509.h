@@ -1,0 +1,110 @@
+/*
+ * X.509 as a CA makes it: keys, certificates from CSRs and templates, PEM.  Knows no AWS request.
+ */
+#ifndef LOCALPCA_X509_H
+#define LOCALPCA_X509_H
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "localpca/store.h"
+
+/* What a template puts into a certificate. */
+struct template
+{
+        const char *name;         /* "EndEntityCertificate/V1" */
+        bool ca;                  /* basicConstraints */
+        bool critical_basic;      /* … marked critical */
+        int path_length;          /* -1: none */
+        unsigned key_usage;       /* bits of KU_…; 0: no extension.  Always critical */
+        const int *extended_nids; /* ended by 0; NULL: no extension */
+        bool extended_critical;
+        bool root; /* self-signed, without authorityKeyIdentifier */
+        bool csr_passthrough;
+        bool api_passthrough;
+};
+
+/* The template of an ARN of any partition; NULL when there is none of that name. */
+const struct template *template_find(const char *arn);
+
+/* One signature algorithm of the API: "SHA256WITHECDSA". */
+struct algorithm {
+        const char *name;
+        const char *family; /* "EC", "RSA" */
+        const char *digest; /* OpenSSL's name */
+        bool pss;
+};
+
+const struct algorithm *algorithm_find(const char *name); /* NULL: not one that we can do */
+
+/* One key algorithm of the API: "EC_prime256v1". */
+struct key_kind {
+        const char *name;
+        const char *family;
+        const char *curve; /* OpenSSL's name; NULL for RSA */
+        unsigned bits;
+        const char *signing; /* its usual signing algorithm */
+        const char *option;  /* "ec:p256", as --key-type has it */
+};
+
+const struct key_kind *key_kind_find(const char *name);      /* NULL: not one that we can do */
+const struct key_kind *key_kind_of_option(const char *name); /* the same by option name */
+
+/* A new key pair; takes seconds for RSA_4096. */
+EVP_PKEY *key_make(const struct key_kind *kind);
+
+/* What a certificate is to be; all borrowed. */
+struct wish {
+        const struct template *template;
+        X509_NAME *subject;
+        EVP_PKEY *key; /* of the holder */
+        const uint8_t *serial;
+        int64_t not_before, not_after;
+        const STACK_OF(X509_EXTENSION) * csr_extensions; /* as asked for in the CSR; NULL: none */
+        const char *crl_url, *ocsp_url;                  /* NULL: none */
+};
+
+/* Who signs.  `certificate` is NULL when a root signs itself. */
+struct signer {
+        EVP_PKEY *key;
+        X509 *certificate;
+};
+
+/* Make and sign a certificate.  NULL only when OpenSSL refuses (ERROR_INTERNAL). */
+X509 *certificate_make(const struct wish *wish, const struct signer *signer,
+                       const struct algorithm *algorithm, struct error *err) MUST_CHECK;
+
+/* Sign what `algorithm` says: certificate, CSR and CRL have one form (RFC 5280, 4.1.1). */
+bool signing_start(EVP_MD_CTX *context, EVP_PKEY *key, const struct algorithm *algorithm);
+
+/*
+ * A CSR of PEM text, with anything around it, or NULL when it does not parse, its label is another
+ * one, or its signature is not by its own key; `*why` says which.
+ */
+X509_REQ *csr_read(struct view pem, const char **why) MUST_CHECK;
+
+/* PEM without a newline at its end, as AWS answers it; the caller frees. */
+char *certificate_pem(X509 *certificate);
+char *der_pem(struct view der); /* a certificate's DER as PEM without the final newline */
+
+/* DER of things, appended. */
+void certificate_der(X509 *certificate, struct buf *out);
+void key_spki(EVP_PKEY *key, struct buf *out);
+
+X509 *certificate_of_der(struct view der);
+
+/* Seconds since 1970; 0 when it cannot be told. */
+int64_t asn1_time_read(const ASN1_TIME *time);
+
+/* Lower-case hex with colons between the bytes, as AWS writes serial numbers. */
+char *serial_colons(struct view serial);
+
+void x509_cleanup(X509 **certificate);
+void x509_req_cleanup(X509_REQ **csr);
+void pkey_cleanup(EVP_PKEY **key);
+void name_cleanup(X509_NAME **name);
+void extensions_cleanup(STACK_OF(X509_EXTENSION) * *extensions);
+
+#endif
