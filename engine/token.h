@@ -21,6 +21,9 @@ struct token_facts {
         char serial[17];
         char slot_description[65];
         char slot_manufacturer[33];
+        char library_manufacturer[33]; /* of the module (C_GetInfo) */
+        char library_description[33];
+        unsigned char library_version[2];
         char hardware[12]; /* "1.0" */
         char firmware[12];
         unsigned long slot_id;

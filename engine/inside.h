@@ -1,0 +1,120 @@
+/*
+ * What the engine's own files know of each other: the insides of modules, tokens and keys.
+ */
+#ifndef ENGINE_INSIDE_H
+#define ENGINE_INSIDE_H
+
+#include <openssl/evp.h>
+
+#include "engine/cryptoki.h"
+#include "engine/key.h"
+#include "engine/pin.h"
+#include "engine/token.h"
+
+/* -- modules ------------------------------------------------------------------------------ */
+
+struct module {
+        CK_FUNCTION_LIST *calls;
+        char *path;
+        bool cannot_lock;   /* CKR_CANT_LOCK: one thread at a time */
+        bool finalize_ours; /* our own C_Initialize succeeded */
+        CK_INFO info;
+};
+
+struct modules {
+        struct module *list;
+        size_t count;
+        struct buf notes;
+};
+
+/* Slots with a token, as of now; what the module looks for anew.  The caller frees `*slots`. */
+CK_RV module_slots(struct module *module, CK_SLOT_ID **slots, CK_ULONG *count);
+
+/* What slot and token say of themselves; false when the slot does not answer. */
+CK_RV module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_facts *facts);
+
+/* -- tokens ------------------------------------------------------------------------------- */
+
+enum { FRESH_IDS = 256 };
+
+struct token {
+        struct module *module;
+        CK_SESSION_HANDLE session;
+        bool read_only; /* the token takes no read/write session */
+        struct token_facts facts;
+        unsigned epoch; /* counts reopenings: handles of an earlier one are stale */
+
+        bool wants_login;
+        struct secret pin; /* kept for re-logins and always-authenticate keys */
+        struct pin_source source;
+        pin_ask *ask;
+        void *ask_context;
+        char *guard_folder;
+        bool retry_pin;
+
+        CK_MECHANISM_TYPE *mechanisms; /* read once */
+        CK_ULONG mechanism_count;
+        bool mechanisms_known;
+        int rung[2];     /* the rung of the ladder that worked: RSA, EC; -1 none yet */
+        unsigned writes; /* objects made: a vague failure after them suggests a full token */
+
+        /* Digests of ids under which a pair was made here and no certificate was written yet:
+         * nothing has to be searched for before the first one is. */
+        uint8_t fresh[FRESH_IDS][32];
+        size_t fresh_next;
+};
+
+/*
+ * Set the error for `rv`.  Where the value may hide it, looks first whether the token is still
+ * there and the same.  Says which token it is about.
+ */
+bool token_error(struct token *token, struct error *err, CK_RV rv, const char *doing);
+
+/* token_check(), and may it be written to? */
+bool token_may_write(struct token *token, struct error *err) MUST_CHECK;
+
+/* After a failure inside an operation: another session, without losing the login. */
+void token_replace_session(struct token *token);
+
+/* C_Login for one operation (CKU_CONTEXT_SPECIFIC), flags looked at first. */
+bool token_login_context(struct token *token, struct error *err) MUST_CHECK;
+
+bool token_has_mechanism(struct token *token, CK_MECHANISM_TYPE mechanism);
+
+void token_remember_fresh(struct token *token, struct view id);
+bool token_is_fresh(const struct token *token, struct view id);
+void token_forget_fresh(struct token *token, struct view id);
+
+/* Log in as user, if the token wants that and the caller asked for it. */
+bool token_login_user(struct token *token, struct error *err) MUST_CHECK;
+
+/* -- keys --------------------------------------------------------------------------------- */
+
+struct key {
+        struct token *token;
+        unsigned epoch; /* of the token, when the handles were found */
+        CK_OBJECT_HANDLE private_handle;
+        CK_OBJECT_HANDLE public_handle; /* CK_INVALID_HANDLE: none on the token */
+        enum key_type type;
+        struct buf id;
+        char *label;
+        struct buf spki;
+        EVP_PKEY *public_key;
+        char *uri;
+        struct key_evidence evidence;
+};
+
+enum { CK_NO_HANDLE = 0 }; /* CK_INVALID_HANDLE, which p11-kit's header lacks */
+
+void key_cleanup(struct key **key);
+
+/*
+ * Make the handles valid again after the token was reopened: find the key by its id and public
+ * key.  ERROR_KEY_LOST when it is not there any more.
+ */
+bool key_refresh(struct key *key, struct error *err) MUST_CHECK;
+
+/* Can the token sign with keys of this type and this hash, one way or the other? */
+bool sign_mechanism_exists(struct token *token, enum key_type type, enum hash hash);
+
+#endif
