@@ -12,17 +12,13 @@
 #include "aws/fault.h"
 #include "aws/http.h"
 #include "aws/retry.h"
-#include "aws/sigv4.h"
+#include "aws/signer.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 enum {
         CONNECT_MS = 5 * 1000,
         ATTEMPT_MS = 60 * 1000,
-        SKEW_S = 4 * 60,      /* services accept five minutes, some more */
-        REFRESH_S = 15 * 60,  /* so long before they expire, credentials are looked for anew, */
-        REFRESH_PAUSE_S = 60, /* but not more often than this */
-        MOST_HEADERS = 8,
 };
 
 /* The json 1.1 services. */
@@ -32,13 +28,6 @@ static const struct service {
 } services[] = {
         { "acm-pca", "ACMPrivateCA" },
         { "acm", "CertificateManager" },
-};
-
-/* Server time minus ours, for one host. */
-struct skew {
-        struct skew *next;
-        char *host;
-        int64_t offset;
 };
 
 /* One call, from aws_send() to its reply. */
@@ -65,9 +54,8 @@ struct operation {
         bool maybe_done;
         bool clock_corrected;
         bool credentials_renewed;
-        int64_t signed_offset;      /* with which clock the newest attempt was signed, */
-        unsigned signed_generation; /* and with which credentials */
-        struct error error;         /* of the newest attempt */
+        struct signer_stamp stamp; /* of the newest attempt, as is */
+        struct error error;        /* of the newest attempt */
         char request_id[96];
 };
 
@@ -84,11 +72,7 @@ struct aws_client {
         int64_t attempt_ms;
         struct retry_quota quota;
 
-        struct credentials credentials;
-        unsigned generation; /* counts renewals; 0: none found yet */
-        int64_t looked_at;   /* when credentials were last looked for */
-        struct sigv4_key key;
-        struct skew *skews;
+        struct signer signer;
         int64_t clock_offset;
 
         struct operation *operations;
@@ -156,6 +140,7 @@ aws_client_open(struct aws_settings *settings, struct error *err)
         struct aws_client *client = memory_new(1, sizeof(*client));
 
         client->settings = settings;
+        client->signer.settings = settings;
         client->http = http;
         client->user_agent = user_agent(settings);
         client->connect_ms = CONNECT_MS;
@@ -199,149 +184,26 @@ aws_client_close(struct aws_client *client)
         }
         while ((reply = aws_receive(client)))
                 aws_reply_free(reply);
-        while (client->skews) {
-                struct skew *skew = client->skews;
-
-                client->skews = skew->next;
-                free(skew->host);
-                free(skew);
-        }
-        credentials_clear(&client->credentials);
-        sigv4_key_clear(&client->key);
+        signer_clear(&client->signer);
         free(client->user_agent);
         free(client);
-}
-
-/* -- credentials -------------------------------------------------------------------------- */
-
-static bool
-credentials_equal(const struct credentials *a, const struct credentials *b)
-{
-        return text_equal(a->access_key_id, b->access_key_id) &&
-               text_equal(a->session_token, b->session_token) &&
-               view_equal(secret_view(&a->secret_access_key), secret_view(&b->secret_access_key));
-}
-
-/* Look for credentials; true if there are some now, and other ones than before. */
-static bool
-look_for_credentials(struct aws_client *client, struct error *err)
-{
-        struct credentials fresh = { 0 };
-
-        client->looked_at = clock_now();
-        if (!credentials_find(client->settings, &fresh, err))
-                return false;
-        if (client->generation && credentials_equal(&fresh, &client->credentials)) {
-                client->credentials.expires_at = fresh.expires_at;
-                credentials_clear(&fresh);
-                return error_set(err, ERROR_CREDENTIALS_EXPIRED, "there are no newer credentials");
-        }
-        credentials_clear(&client->credentials);
-        client->credentials = fresh;
-        client->generation++;
-        sigv4_key_clear(&client->key);
-        log_debug("aws-credentials", "access_key_id=%s origin=\"%s\"", fresh.access_key_id,
-                  fresh.origin);
-        return true;
-}
-
-/* Have credentials that do not expire in the next minutes, if such can be had. */
-static bool
-need_credentials(struct aws_client *client, struct error *err)
-{
-        int64_t now = clock_now();
-        struct error ignored = { 0 };
-        char when[CLOCK_TEXT];
-
-        if (!client->generation)
-                return look_for_credentials(client, err);
-        int64_t expires_at = client->credentials.expires_at;
-
-        if (!expires_at || now < expires_at - REFRESH_S)
-                return true;
-        /* A refresh that fails early leaves the old ones in use. */
-        if (now - client->looked_at >= REFRESH_PAUSE_S || now < client->looked_at)
-                look_for_credentials(client, &ignored);
-        if (client->credentials.expires_at != expires_at || now < expires_at)
-                return true;
-        error_set(err, ERROR_CREDENTIALS_EXPIRED, "the AWS credentials expired at %s",
-                  clock_format(expires_at, when));
-        error_about(err, "%s", client->credentials.origin);
-        return error_advise(err, "get fresh ones from where these came (log in again)");
 }
 
 bool
 aws_client_identity(struct aws_client *client, const char **access_key_id, const char **origin,
                     struct error *err)
 {
-        if (!need_credentials(client, err))
+        if (!signer_need(&client->signer, err))
                 return false;
-        *access_key_id = client->credentials.access_key_id;
-        *origin = client->credentials.origin;
+        *access_key_id = client->signer.credentials.access_key_id;
+        *origin = client->signer.credentials.origin;
         return true;
-}
-
-/* -- clocks ------------------------------------------------------------------------------- */
-
-static struct skew *
-skew_of(struct aws_client *client, const char *host)
-{
-        struct skew *skew = client->skews;
-
-        while (skew && strcmp(skew->host, host) != 0)
-                skew = skew->next;
-        return skew;
-}
-
-static int64_t
-offset_of(struct aws_client *client, const char *host)
-{
-        const struct skew *skew = skew_of(client, host);
-
-        return skew ? skew->offset : 0;
-}
-
-static void
-set_offset(struct aws_client *client, const char *host, int64_t offset)
-{
-        struct skew *skew = skew_of(client, host);
-
-        if (!skew) {
-                skew = memory_new(1, sizeof(*skew));
-                skew->host = text_copy(host);
-                skew->next = client->skews;
-                client->skews = skew;
-        }
-        skew->offset = offset;
-        log_info("clock-skew", "host=%s offset_s=%lld", host, (long long)offset);
 }
 
 int64_t
 aws_clock_offset(const struct aws_client *client)
 {
         return client->clock_offset;
-}
-
-/*
- * Was it the clock that had a signature refused?  Then sign with the server's from now on.  The
- * time in its message is the very one it compared with; the Date header may come from a proxy.
- */
-static bool
-correct_clock(struct aws_client *client, const struct operation *operation,
-              const struct http_answer *answer, const char *message)
-{
-        int64_t server = answer->date;
-        int64_t now = clock_now();
-
-        if (!fault_server_time(message, &server) && !server)
-                return false;
-        int64_t off = server - (now + operation->signed_offset);
-
-        if (off > -SKEW_S && off < SKEW_S)
-                return false;
-        set_offset(client, operation->endpoint.host, server - now);
-        client->clock_offset = server - now;
-        return true;
 }
 
 /* -- an attempt --------------------------------------------------------------------------- */
@@ -382,61 +244,22 @@ finish(struct aws_client *client, struct operation *operation, struct buf *body)
         operation_free(operation);
 }
 
-/* The Authorization header line for one attempt, signed with the time and keys of now. */
-static void
-sign(struct aws_client *client, struct operation *operation, const struct sigv4_header *headers,
-     size_t count, const char *date_time, struct buf *line)
-{
-        const struct credentials *credentials = &client->credentials;
-        struct sigv4_request request = { .method = "POST",
-                                         .path = operation->endpoint.path,
-                                         .headers = headers,
-                                         .header_count = count,
-                                         .body = view_buf(&operation->body),
-                                         .normalize_path = true };
-        struct sigv4_scope scope = { .region = operation->region, .service = operation->service };
-
-        memcpy(scope.date_time, date_time, sizeof(scope.date_time));
-        buf_add_text(line, "Authorization: ");
-        sigv4_authorization_kept(&request, &scope, credentials->access_key_id,
-                                 &credentials->secret_access_key, &client->key, line);
-}
-
 static void
 send_attempt(struct aws_client *client, struct operation *operation)
 {
-        const char *token = client->credentials.session_token;
-        struct sigv4_header signed_headers[MOST_HEADERS] = {
-                { "content-type", "application/x-amz-json-1.1" },
-                { "host", operation->endpoint.host },
-                { "x-amz-target", operation->target },
-        };
-        size_t count = 3;
-        char date_time[17];
-        CLEANUP(buf_cleanup) struct buf authorization = { 0 };
-        CLEANUP(buf_cleanup) struct buf token_line = { 0 };
+        char *signed_lines[SIGNER_LINES];
+        const char *lines[SIGNER_LINES + 3] = { client->user_agent, "Expect:" };
 
-        operation->signed_offset = offset_of(client, operation->endpoint.host);
-        operation->signed_generation = client->generation;
-        sigv4_date_time(clock_now() + operation->signed_offset, date_time);
-        signed_headers[count++] = (struct sigv4_header){ "x-amz-date", date_time };
-        if (token)
-                signed_headers[count++] = (struct sigv4_header){ "x-amz-security-token", token };
-        sign(client, operation, signed_headers, count, date_time, &authorization);
-        CLEANUP(free_cleanup) char *date_line = text_format("X-Amz-Date: %s", date_time);
-        CLEANUP(free_cleanup)
-        char *target_line = text_format("X-Amz-Target: %s", operation->target);
-
-        buf_format(&token_line, "X-Amz-Security-Token: %s", token ? token : "");
-        const char *lines[] = { "Content-Type: application/x-amz-json-1.1",
-                                target_line,
-                                date_line,
-                                buf_text(&authorization),
-                                client->user_agent,
-                                "Expect:",
-                                token ? buf_text(&token_line) : NULL,
-                                NULL };
-
+        operation->stamp =
+                signer_sign(&client->signer,
+                            &(struct signer_request){ .host = operation->endpoint.host,
+                                                      .path = operation->endpoint.path,
+                                                      .region = operation->region,
+                                                      .service = operation->service,
+                                                      .target = operation->target,
+                                                      .body = view_buf(&operation->body) },
+                            signed_lines);
+        memcpy(lines + 2, signed_lines, sizeof(signed_lines));
         operation->attempts++;
         operation->under_way = true;
         http_start(client->http,
@@ -448,6 +271,7 @@ send_attempt(struct aws_client *client, struct operation *operation)
                                            .timeout_ms = client->attempt_ms,
                                            .no_send_after_ms = operation->no_attempt_after_ms,
                                            .tag = operation });
+        signer_lines_free(signed_lines);
 }
 
 static bool
@@ -470,7 +294,7 @@ start_attempt(struct aws_client *client, struct operation *operation)
                 finish(client, operation, NULL);
                 return;
         }
-        if (!need_credentials(client, err)) {
+        if (!signer_need(&client->signer, err)) {
                 finish(client, operation, NULL);
                 return;
         }
@@ -536,7 +360,7 @@ judge_answer(struct aws_client *client, struct operation *operation,
                                    .operation = operation->name,
                                    .region = operation->region,
                                    .host = operation->endpoint.host,
-                                   .access_key_id = client->credentials.access_key_id,
+                                   .access_key_id = client->signer.credentials.access_key_id,
                                    .request = view_buf(&operation->body) };
         struct fault_answer read = { .status = answer->status,
                                      .content_type = answer->content_type,
@@ -551,6 +375,22 @@ judge_answer(struct aws_client *client, struct operation *operation,
         return fault.retry;
 }
 
+/*
+ * The time in the message is the very one that the server compared with; the Date header may come
+ * from a proxy.
+ */
+static bool
+correct_clock(struct aws_client *client, const struct operation *operation,
+              const struct http_answer *answer)
+{
+        int64_t server = 0;
+
+        if (fault_server_time(operation->error.aws.message, &server))
+                client->clock_offset = server - clock_now();
+        return signer_correct_clock(&client->signer, operation->endpoint.host, &operation->stamp,
+                                    server ? server : answer->date);
+}
+
 /* Clock and credentials: once each, at once, and whatever the number of attempts. */
 static bool
 mend(struct aws_client *client, struct operation *operation, const struct http_answer *answer,
@@ -560,12 +400,12 @@ mend(struct aws_client *client, struct operation *operation, const struct http_a
 
         if (class == RETRY_CLOCK && !operation->clock_corrected) {
                 operation->clock_corrected = true;
-                return correct_clock(client, operation, answer, operation->error.aws.message);
+                return correct_clock(client, operation, answer);
         }
         if (class == RETRY_CREDENTIALS && !operation->credentials_renewed) {
                 operation->credentials_renewed = true;
-                return operation->signed_generation != client->generation ||
-                       look_for_credentials(client, &ignored);
+                return operation->stamp.generation != client->signer.generation ||
+                       signer_renew(&client->signer, &ignored);
         }
         return false;
 }

@@ -16,6 +16,7 @@ struct http {
         char *ca_file;
         struct exchange *under_way;
         size_t count;
+        bool needs_alarm;         /* curl was built to time names out with SIGALRM: it must not */
         CURL *idle[IDLE_HANDLES]; /* handles to use again: they keep TLS sessions */
         size_t idle_count;
 };
@@ -51,6 +52,9 @@ http_open(const char *ca_file, struct error *err)
                 return NULL;
         }
         http->ca_file = text_copy(ca_file);
+        /* Allowed signals, curl also keeps the SIGPIPE of a TLS connection that broke from us. */
+        http->needs_alarm =
+                !(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS);
         return http;
 }
 
@@ -216,7 +220,7 @@ set_up(struct http *http, struct exchange *exchange, const struct http_request *
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
                          request->body.len ? (const char *)request->body.data : "");
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
-        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, http->needs_alarm ? 1L : 0L);
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);

@@ -1,0 +1,922 @@
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include "aws/client.h"
+#include "aws/sigv4.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "tests/unit/standin.h"
+
+/* -- a client beside a stand-in ----------------------------------------------------------- */
+
+static char folder[64];
+
+static struct bench {
+        struct standin *standin;
+        struct aws_settings *settings;
+        struct aws_client *client;
+} bench;
+
+static void
+write_credentials(const char *id, const char *secret)
+{
+        CLEANUP(free_cleanup) char *path = text_format("%s/credentials", folder);
+        CLEANUP(free_cleanup)
+        char *text = text_format("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
+                                 id, secret);
+        struct error err = { 0 };
+
+        assert_done(file_write(path, 0600, view_text(text), &err), err);
+}
+
+static int
+make_folder(void **state)
+{
+        (void)state;
+        snprintf(folder, sizeof(folder), "/tmp/test_client.XXXXXX");
+        if (!mkdtemp(folder))
+                return -1;
+        CLEANUP(free_cleanup) char *credentials = text_format("%s/credentials", folder);
+        CLEANUP(free_cleanup) char *config = text_format("%s/config", folder);
+
+        clearenv();
+        setenv("PATH", "/usr/bin:/bin", 1);
+        setenv("AWS_SHARED_CREDENTIALS_FILE", credentials, 1);
+        setenv("AWS_CONFIG_FILE", config, 1);
+        setenv("AWS_REGION", "eu-central-1", 1);
+        /* A proxy that is not there: whoever asks it fails. */
+        setenv("http_proxy", "http://127.0.0.1:1", 1);
+        setenv("https_proxy", "http://127.0.0.1:1", 1);
+        return 0;
+}
+
+static int
+remove_folder(void **state)
+{
+        (void)state;
+        CLEANUP(free_cleanup) char *credentials = text_format("%s/credentials", folder);
+        CLEANUP(free_cleanup) char *config = text_format("%s/config", folder);
+
+        unlink(credentials);
+        unlink(config);
+        return rmdir(folder);
+}
+
+static void
+open_client(const char *url, const char *ca_bundle)
+{
+        struct aws_options options = { .endpoint_url = url, .ca_bundle = ca_bundle };
+        struct error err = { 0 };
+
+        bench.settings = aws_settings_open(&options, &err);
+        assert_done(bench.settings, err);
+        bench.client = aws_client_open(bench.settings, &err);
+        assert_done(bench.client, err);
+}
+
+static void
+start(const struct standin_step *script, size_t steps)
+{
+        write_credentials("AKIDFIRST", "secret-one");
+        bench.standin = standin_start(script, steps, NULL);
+        open_client(standin_url(bench.standin), NULL);
+}
+
+static int
+stop(void **state)
+{
+        (void)state;
+        aws_client_close(bench.client);
+        aws_settings_free(bench.settings);
+        if (bench.standin)
+                standin_stop(bench.standin);
+        bench = (struct bench){ 0 };
+        unsetenv("AWS_MAX_ATTEMPTS");
+        return 0;
+}
+
+#define START(...)                                                   \
+        static const struct standin_step script[] = { __VA_ARGS__ }; \
+        (void)state;                                                 \
+        start(script, ARRAY_LENGTH(script))
+
+static struct aws_call
+call_of(const char *operation)
+{
+        return (struct aws_call){ .service = "acm-pca",
+                                  .region = "eu-central-1",
+                                  .operation = operation,
+                                  .body = view_text("{\"A\":1}"),
+                                  .most_attempts = 1 };
+}
+
+/* Send one call and wait for its reply. */
+static struct aws_reply *
+ask(const struct aws_call *call)
+{
+        struct aws_reply *reply = NULL;
+
+        aws_send(bench.client, call);
+        for (int i = 0; i < 100 && !(reply = aws_receive(bench.client)); i++)
+                aws_wait(bench.client, -1, 100);
+        assert_non_null(reply);
+        return reply;
+}
+
+static struct aws_reply *
+ask_once(const char *operation)
+{
+        struct aws_call call = call_of(operation);
+
+        return ask(&call);
+}
+
+static void
+assert_kind(const struct aws_reply *reply, enum error_kind kind)
+{
+        assert_string_equal(error_kind_name(reply->error.kind), error_kind_name(kind));
+}
+
+/* -- the ordinary case -------------------------------------------------------------------- */
+
+static void
+a_call_goes_out_signed_and_its_answer_comes_back(void **state)
+{
+        START({ .headers = "x-amzn-RequestId: r-1\r\n", .body = "{\"CertificateArn\":\"x\"}" });
+        struct aws_call call = call_of("IssueCertificate");
+        int tag = 0;
+
+        call.tag = &tag;
+        struct aws_reply *reply = ask(&call);
+
+        assert_true(reply->ok);
+        assert_ptr_equal(reply->tag, &tag);
+        assert_string_equal(reply->operation, "IssueCertificate");
+        assert_string_equal(buf_text(&reply->body), "{\"CertificateArn\":\"x\"}");
+        assert_string_equal(reply->request_id, "r-1");
+        assert_int_equal(reply->attempts, 1);
+        aws_reply_free(reply);
+        CLEANUP(free_cleanup) char *request = standin_request(bench.standin, 0);
+
+        assert_memory_equal(request, "POST / HTTP/1.1\r\n", 17);
+        assert_non_null(strstr(request, "\r\nContent-Type: application/x-amz-json-1.1\r\n"));
+        assert_non_null(strstr(request, "\r\nX-Amz-Target: ACMPrivateCA.IssueCertificate\r\n"));
+        assert_non_null(strstr(request, "\r\nUser-Agent: p11cert/"));
+        assert_non_null(strstr(request, "\r\n\r\n{\"A\":1}"));
+        assert_null(strcasestr(request, "\r\nExpect:"));
+        assert_null(strcasestr(request, "\r\nX-Amz-Security-Token:"));
+}
+
+/* The Authorization header that the request should have had. */
+static void
+expect_authorization(const char *id, const char *secret, const char *token)
+{
+        CLEANUP(free_cleanup) char *host = standin_header(bench.standin, 0, "Host");
+        CLEANUP(free_cleanup) char *date = standin_header(bench.standin, 0, "X-Amz-Date");
+        CLEANUP(free_cleanup) char *sent = standin_header(bench.standin, 0, "Authorization");
+        CLEANUP(buf_cleanup) struct buf expected = { 0 };
+        CLEANUP(secret_cleanup) struct secret key = { 0 };
+        struct sigv4_scope scope = { .region = "eu-central-1", .service = "acm-pca" };
+        struct sigv4_header headers[] = { { "content-type", "application/x-amz-json-1.1" },
+                                          { "host", host },
+                                          { "x-amz-date", date },
+                                          { "x-amz-target", "ACMPrivateCA.GetCertificate" },
+                                          { "x-amz-security-token", token } };
+        struct sigv4_request request = { .method = "POST",
+                                         .path = "/",
+                                         .headers = headers,
+                                         .header_count = token ? 5 : 4,
+                                         .body = view_text("{\"A\":1}"),
+                                         .normalize_path = true };
+
+        assert_int_equal(strlen(date), 16);
+        memcpy(scope.date_time, date, 17);
+        secret_set(&key, view_text(secret));
+        sigv4_authorization(&request, &scope, id, &key, &expected);
+        assert_string_equal(sent, buf_text(&expected));
+}
+
+static void
+the_signature_covers_what_really_goes_out(void **state)
+{
+        START({ 0 });
+
+        aws_reply_free(ask_once("GetCertificate"));
+        expect_authorization("AKIDFIRST", "secret-one", NULL);
+}
+
+static void
+a_session_token_is_sent_and_signed(void **state)
+{
+        setenv("AWS_ACCESS_KEY_ID", "ASIAENV", 1);
+        setenv("AWS_SECRET_ACCESS_KEY", "secret-env", 1);
+        setenv("AWS_SESSION_TOKEN", "to/ken+==", 1);
+        START({ 0 });
+
+        aws_reply_free(ask_once("GetCertificate"));
+        unsetenv("AWS_ACCESS_KEY_ID");
+        unsetenv("AWS_SECRET_ACCESS_KEY");
+        unsetenv("AWS_SESSION_TOKEN");
+        CLEANUP(free_cleanup)
+        char *token = standin_header(bench.standin, 0, "X-Amz-Security-Token");
+
+        assert_string_equal(token, "to/ken+==");
+        expect_authorization("ASIAENV", "secret-env", "to/ken+==");
+}
+
+static void
+one_connection_serves_call_after_call(void **state)
+{
+        START({ 0 });
+
+        for (int i = 0; i < 5; i++)
+                aws_reply_free(ask_once("GetCertificate"));
+        assert_int_equal(standin_requests(bench.standin), 5);
+        assert_int_equal(standin_connections(bench.standin), 1);
+}
+
+static void
+calls_run_side_by_side_and_keep_their_tags(void **state)
+{
+        START({ .delay_ms = 200 });
+        int tags[8];
+        bool seen[8] = { 0 };
+        int64_t begun = clock_boot_ms();
+
+        for (size_t i = 0; i < ARRAY_LENGTH(tags); i++) {
+                struct aws_call call = call_of("GetCertificate");
+
+                call.tag = &tags[i];
+                aws_send(bench.client, &call);
+        }
+        assert_int_equal(aws_pending(bench.client), 8);
+        while (aws_pending(bench.client)) {
+                struct aws_reply *reply;
+
+                aws_wait(bench.client, -1, 1000);
+                while ((reply = aws_receive(bench.client))) {
+                        assert_true(reply->ok);
+                        seen[(int *)reply->tag - tags] = true;
+                        aws_reply_free(reply);
+                }
+        }
+        for (size_t i = 0; i < ARRAY_LENGTH(seen); i++)
+                assert_true(seen[i]);
+        assert_in_range(clock_boot_ms() - begun, 200, 1000);
+}
+
+static void
+one_call_can_simply_be_waited_for(void **state)
+{
+        START({ .body = "{\"B\":2}" },
+              { .status = 400, .body = "{\"__type\":\"InvalidArnException\"}" });
+        struct aws_call call = call_of("DescribeCertificateAuthority");
+        CLEANUP(buf_cleanup) struct buf body = { 0 };
+        struct error err = { 0 };
+
+        assert_done(aws_call(bench.client, &call, &body, &err), err);
+        assert_string_equal(buf_text(&body), "{\"B\":2}");
+        assert_refused(aws_call(bench.client, &call, &body, &err), err, ERROR_REQUEST_REFUSED);
+        assert_string_equal(buf_text(&body), "{\"B\":2}");
+}
+
+static void
+a_readable_descriptor_ends_the_wait(void **state)
+{
+        START({ .deed = STANDIN_HANG });
+        struct aws_call call = call_of("GetCertificate");
+        int ends[2];
+        int64_t begun = clock_boot_ms();
+
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(write(ends[1], "x", 1), 1);
+        aws_send(bench.client, &call);
+        aws_wait(bench.client, ends[0], 5000);
+        assert_in_range(clock_boot_ms() - begun, 0, 1000);
+        assert_int_equal(aws_pending(bench.client), 1);
+        close(ends[0]);
+        close(ends[1]);
+}
+
+/* -- the network -------------------------------------------------------------------------- */
+
+static void
+a_refused_connection_is_a_network_error_without_doubt(void **state)
+{
+        START({ 0 });
+        CLEANUP(free_cleanup) char *url = text_copy(standin_url(bench.standin));
+
+        stop(NULL);
+        open_client(url, NULL);
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_NETWORK);
+        assert_false(reply->maybe_done);
+        assert_non_null(strstr(reply->error.what, "127.0.0.1"));
+        assert_int_equal(reply->attempts, 1);
+        aws_reply_free(reply);
+}
+
+static void
+an_answer_that_never_came_leaves_a_doubt(void **state)
+{
+        static const enum standin_deed deeds[] = { STANDIN_RESET, STANDIN_CLOSE, STANDIN_CUT };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(deeds); i++) {
+                struct standin_step script = { .deed = deeds[i] };
+
+                (void)state;
+                start(&script, 1);
+                struct aws_reply *reply = ask_once("IssueCertificate");
+
+                assert_kind(reply, ERROR_NETWORK);
+                assert_true(reply->maybe_done);
+                aws_reply_free(reply);
+                stop(NULL);
+        }
+}
+
+static void
+a_server_that_hangs_is_given_up_after_the_attempts_time(void **state)
+{
+        START({ .deed = STANDIN_HANG });
+
+        aws_client_set_timeouts(bench.client, 200, 200);
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_NETWORK);
+        assert_true(reply->maybe_done);
+        aws_reply_free(reply);
+}
+
+static void
+garbage_is_named_as_such(void **state)
+{
+        START({ .deed = STANDIN_GARBAGE });
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_AWS_ANSWER);
+        assert_true(reply->maybe_done);
+        aws_reply_free(reply);
+}
+
+static void
+an_answer_over_the_bound_is_refused(void **state)
+{
+        START({ .deed = STANDIN_FLOOD });
+        struct aws_reply *reply = ask_once("GetCertificate");
+
+        assert_kind(reply, ERROR_AWS_ANSWER);
+        assert_non_null(strstr(reply->error.what, "1 MiB"));
+        aws_reply_free(reply);
+}
+
+static void
+a_lost_connection_is_tried_again(void **state)
+{
+        START({ .deed = STANDIN_RESET }, { 0 });
+        struct aws_call call = call_of("IssueCertificate");
+
+        call.most_attempts = 2;
+        struct aws_reply *reply = ask(&call);
+
+        assert_true(reply->ok);
+        assert_int_equal(reply->attempts, 2);
+        aws_reply_free(reply);
+        CLEANUP(free_cleanup) char *first = standin_request(bench.standin, 0);
+        CLEANUP(free_cleanup) char *second = standin_request(bench.standin, 1);
+
+        assert_string_equal(strstr(first, "\r\n\r\n"), strstr(second, "\r\n\r\n"));
+}
+
+static void
+a_kept_connection_that_died_is_replaced_unnoticed(void **state)
+{
+        START({ .deed = STANDIN_ANSWER_CLOSE }, { 0 });
+
+        aws_reply_free(ask_once("GetCertificate"));
+        usleep(50 * 1000);
+        struct aws_reply *reply = ask_once("GetCertificate");
+
+        assert_true(reply->ok);
+        assert_int_equal(reply->attempts, 1);
+        aws_reply_free(reply);
+}
+
+static void
+a_kept_connection_is_not_replaced_after_the_last_moment(void **state)
+{
+        START({ 0 }, { .deed = STANDIN_CLOSE, .delay_ms = 300 }, { 0 });
+        struct aws_call call = call_of("IssueCertificate");
+
+        aws_reply_free(ask_once("GetCertificate"));
+        call.no_attempt_after_ms = clock_boot_ms() + 100;
+        struct aws_reply *reply = ask(&call);
+
+        assert_kind(reply, ERROR_NETWORK);
+        assert_true(reply->maybe_done);
+        aws_reply_free(reply);
+        assert_int_equal(standin_requests(bench.standin), 2);
+}
+
+static void
+nothing_is_sent_after_the_last_moment(void **state)
+{
+        START({ 0 });
+        struct aws_call call = call_of("IssueCertificate");
+
+        call.no_attempt_after_ms = clock_boot_ms() - 1;
+        struct aws_reply *reply = ask(&call);
+
+        assert_false(reply->ok);
+        assert_false(reply->maybe_done);
+        assert_int_equal(reply->attempts, 0);
+        aws_reply_free(reply);
+        assert_int_equal(standin_requests(bench.standin), 0);
+}
+
+static void
+no_retry_starts_after_the_last_moment(void **state)
+{
+        START({ .status = 500 });
+        struct aws_call call = call_of("IssueCertificate");
+        int64_t begun = clock_boot_ms();
+
+        call.keep_trying = true;
+        call.no_attempt_after_ms = begun + 300;
+        struct aws_reply *reply = ask(&call);
+
+        assert_kind(reply, ERROR_AWS_UNAVAILABLE);
+        assert_true(reply->maybe_done);
+        assert_in_range(clock_boot_ms() - begun, 0, 400);
+        aws_reply_free(reply);
+}
+
+static void
+a_redirect_is_not_followed(void **state)
+{
+        START({ .status = 307, .headers = "Location: /other\r\n" });
+        struct aws_reply *reply = ask_once("GetCertificate");
+
+        assert_kind(reply, ERROR_AWS_ANSWER);
+        aws_reply_free(reply);
+        assert_int_equal(standin_requests(bench.standin), 1);
+}
+
+/* -- refusals and doubts ------------------------------------------------------------------ */
+
+static void
+a_code_decides_about_kind_retry_and_doubt(void **state)
+{
+        static const struct {
+                int status;
+                const char *headers;
+                const char *body;
+                enum error_kind kind;
+                bool retried;
+                bool doubt;
+        } rows[] = {
+                { 400, NULL, "{\"__type\":\"AccessDeniedException\"}", ERROR_DENIED, false, false },
+                { 500, NULL, "{\"__type\":\"AccessDeniedException\"}", ERROR_DENIED, false, false },
+                { 400, NULL, "{\"__type\":\"LimitExceededException\"}", ERROR_CA_QUOTA, false,
+                  false },
+                { 400, NULL, "{\"__type\":\"RequestInProgressException\"}", ERROR_PENDING, false,
+                  false },
+                { 400, NULL, "{\"__type\":\"ThrottlingException\"}", ERROR_THROTTLED, true, false },
+                { 503, NULL, "{\"__type\":\"ThrottlingException\"}", ERROR_THROTTLED, true, false },
+                { 400, "x-amzn-ErrorType: InvalidStateException:http://x\r\n", "{}", ERROR_CA_STATE,
+                  false, false },
+                { 400, NULL, "{\"__type\":\"InternalFailure\"}", ERROR_AWS_UNAVAILABLE, true,
+                  true },
+                { 500, NULL, "{}", ERROR_AWS_UNAVAILABLE, true, true },
+                { 502, NULL, "<html>Bad Gateway</html>", ERROR_AWS_UNAVAILABLE, true, true },
+                { 503, NULL, "", ERROR_AWS_UNAVAILABLE, true, true },
+                { 501, NULL, "", ERROR_AWS_UNAVAILABLE, false, true },
+                { 403, NULL, "<html>no</html>", ERROR_AWS_ANSWER, false, true },
+                { 400, NULL, "{\"__type\":\"NeverHeardOfException\"}", ERROR_AWS, false, false },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                struct standin_step script = { .status = rows[i].status,
+                                               .headers = rows[i].headers,
+                                               .body = rows[i].body };
+                struct aws_call call = call_of("IssueCertificate");
+
+                print_message("  %d %s\n", rows[i].status, rows[i].body);
+                start(&script, 1);
+                call.most_attempts = rows[i].retried ? 2 : 3;
+                struct aws_reply *reply = ask(&call);
+
+                assert_kind(reply, rows[i].kind);
+                assert_int_equal(reply->attempts, rows[i].retried ? 2 : 1);
+                assert_int_equal(reply->maybe_done, rows[i].doubt);
+                aws_reply_free(reply);
+                stop(NULL);
+        }
+}
+
+static void
+a_doubt_outlives_a_later_refusal(void **state)
+{
+        START({ .deed = STANDIN_CLOSE },
+              { .status = 400, .body = "{\"__type\":\"AccessDeniedException\"}" });
+        struct aws_call call = call_of("IssueCertificate");
+
+        call.most_attempts = 2;
+        struct aws_reply *reply = ask(&call);
+
+        assert_kind(reply, ERROR_DENIED);
+        assert_true(reply->maybe_done);
+        aws_reply_free(reply);
+}
+
+static void
+what_aws_said_is_kept(void **state)
+{
+        START({ .status = 400,
+                .headers = "x-amzn-RequestId: r-7\r\n",
+                .body = "{\"__type\":\"com.amazonaws.acmpca#InvalidArgsException\","
+                        "\"message\":\"no\\nway\"}" });
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_string_equal(reply->error.aws.code, "InvalidArgsException");
+        assert_string_equal(reply->error.aws.message, "no way");
+        assert_string_equal(reply->error.aws.request_id, "r-7");
+        assert_string_equal(reply->request_id, "r-7");
+        aws_reply_free(reply);
+}
+
+/* -- throttling and waiting --------------------------------------------------------------- */
+
+static void
+throttling_is_counted_and_waited_out(void **state)
+{
+        START({ .status = 400, .body = "{\"__type\":\"ThrottlingException\"}" }, { 0 });
+        struct aws_call call = call_of("GetCertificate");
+
+        call.most_attempts = 0;
+        struct aws_reply *reply = ask(&call);
+
+        assert_true(reply->ok);
+        assert_int_equal(reply->attempts, 2);
+        assert_int_equal(reply->throttled, 1);
+        aws_reply_free(reply);
+}
+
+static void
+the_service_says_how_long_to_wait_and_others_go_on_meanwhile(void **state)
+{
+        START({ .status = 503, .headers = "x-amz-retry-after: 1100\r\n" }, { 0 });
+        struct aws_call call = call_of("IssueCertificate");
+        int tag = 0;
+        int64_t begun = clock_boot_ms();
+
+        call.tag = &tag;
+        call.most_attempts = 2;
+        aws_send(bench.client, &call);
+        while (standin_requests(bench.standin) < 1)
+                aws_wait(bench.client, -1, 10);
+        for (int i = 0; i < 5; i++)
+                aws_wait(bench.client, -1, 10);
+        struct aws_reply *other = ask_once("GetCertificate");
+
+        assert_true(other->ok);
+        assert_string_equal(other->operation, "GetCertificate");
+        assert_in_range(clock_boot_ms() - begun, 0, 900);
+        aws_reply_free(other);
+        struct aws_reply *reply = NULL;
+
+        while (!(reply = aws_receive(bench.client)))
+                aws_wait(bench.client, -1, 1000);
+        assert_true(reply->ok);
+        assert_ptr_equal(reply->tag, &tag);
+        assert_in_range(clock_boot_ms() - begun, 1100, 3000);
+        aws_reply_free(reply);
+}
+
+static void
+a_cancelled_call_ends_with_its_last_error(void **state)
+{
+        START({ .status = 400,
+                .headers = "x-amz-retry-after: 3000\r\n",
+                .body = "{\"__type\":\"ThrottlingException\"}" });
+        struct aws_call call = call_of("GetCertificate");
+
+        call.keep_trying = true;
+        aws_send(bench.client, &call);
+        for (int i = 0; i < 10; i++)
+                aws_wait(bench.client, -1, 20);
+        assert_null(aws_receive(bench.client));
+        aws_cancel(bench.client);
+        struct aws_reply *reply = aws_receive(bench.client);
+
+        assert_non_null(reply);
+        assert_kind(reply, ERROR_THROTTLED);
+        assert_int_equal(reply->attempts, 1);
+        aws_reply_free(reply);
+}
+
+static void
+attempts_are_counted_as_configured(void **state)
+{
+        setenv("AWS_MAX_ATTEMPTS", "1", 1);
+        START({ .status = 500 });
+        struct aws_call call = call_of("GetCertificate");
+
+        call.most_attempts = 0;
+        struct aws_reply *reply = ask(&call);
+
+        assert_int_equal(reply->attempts, 1);
+        aws_reply_free(reply);
+}
+
+/* -- clock and credentials ---------------------------------------------------------------- */
+
+/* "Signature expired" as a server whose clock is an hour ahead says it. */
+static char *
+skewed_body(int64_t server)
+{
+        char now[17];
+
+        sigv4_date_time(server, now);
+        return text_format("{\"__type\":\"InvalidSignatureException\",\"message\":\"Signature "
+                           "expired: 20230822T072529Z is now earlier than 20230822T193257Z "
+                           "(%s - 15 min.)\"}",
+                           now);
+}
+
+static int64_t
+time_of_request(unsigned index)
+{
+        CLEANUP(free_cleanup) char *text = standin_header(bench.standin, index, "X-Amz-Date");
+        int y, mo, d, h, mi, s;
+
+        assert_int_equal(sscanf(text, "%4d%2d%2dT%2d%2d%2dZ", &y, &mo, &d, &h, &mi, &s), 6);
+        return clock_civil(y, mo, d, h, mi, s);
+}
+
+static void
+a_skewed_clock_is_measured_and_corrected_once(void **state)
+{
+        int64_t server = clock_now() + 3600;
+        CLEANUP(free_cleanup) char *body = skewed_body(server);
+        struct standin_step script[] = { { .status = 400, .body = body }, { 0 }, { 0 } };
+
+        (void)state;
+        start(script, 3);
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_true(reply->ok);
+        assert_int_equal(reply->attempts, 2);
+        aws_reply_free(reply);
+        assert_in_range(time_of_request(1), server, server + 10);
+        assert_in_range(aws_clock_offset(bench.client), 3590, 3610);
+        aws_reply_free(ask_once("IssueCertificate"));
+        assert_int_equal(standin_requests(bench.standin), 3);
+        assert_in_range(time_of_request(2), server, server + 10);
+}
+
+static void
+a_clock_that_stays_wrong_is_named(void **state)
+{
+        CLEANUP(free_cleanup) char *body = skewed_body(clock_now() + 3600);
+        struct standin_step script = { .status = 400, .body = body };
+
+        (void)state;
+        start(&script, 1);
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_CLOCK);
+        assert_int_equal(reply->attempts, 2);
+        assert_false(reply->maybe_done);
+        assert_non_null(strstr(reply->error.what, "behind AWS"));
+        aws_reply_free(reply);
+}
+
+static void
+the_date_header_serves_where_the_message_has_no_time(void **state)
+{
+        START({ .status = 400,
+                .headers = "Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n",
+                .body = "{\"__type\":\"InvalidSignatureException\",\"message\":\"no\"}" },
+              { 0 });
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_true(reply->ok);
+        aws_reply_free(reply);
+        assert_in_range(time_of_request(1), clock_civil(2030, 1, 1, 0, 0, 0),
+                        clock_civil(2030, 1, 1, 0, 0, 10));
+}
+
+static void
+a_wrong_secret_is_not_mistaken_for_a_wrong_clock(void **state)
+{
+        START({ .status = 400,
+                .body = "{\"__type\":\"InvalidSignatureException\",\"message\":\"The request "
+                        "signature we calculated does not match\"}" });
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_CREDENTIALS_REFUSED);
+        assert_int_equal(reply->attempts, 1);
+        aws_reply_free(reply);
+}
+
+static void
+expired_credentials_are_read_anew_once(void **state)
+{
+        START({ .status = 400, .body = "{\"__type\":\"ExpiredTokenException\"}" }, { 0 });
+        const char *id = NULL;
+        const char *origin = NULL;
+        struct error err = { 0 };
+
+        assert_done(aws_client_identity(bench.client, &id, &origin, &err), err);
+        assert_string_equal(id, "AKIDFIRST");
+        write_credentials("AKIDSECOND", "secret-two");
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_true(reply->ok);
+        assert_int_equal(reply->attempts, 2);
+        aws_reply_free(reply);
+        CLEANUP(free_cleanup) char *first = standin_header(bench.standin, 0, "Authorization");
+        CLEANUP(free_cleanup) char *second = standin_header(bench.standin, 1, "Authorization");
+
+        assert_non_null(strstr(first, "Credential=AKIDFIRST/"));
+        assert_non_null(strstr(second, "Credential=AKIDSECOND/"));
+}
+
+static void
+expired_credentials_without_newer_ones_end_the_call(void **state)
+{
+        START({ .status = 400, .body = "{\"__type\":\"ExpiredTokenException\"}" });
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_CREDENTIALS_EXPIRED);
+        assert_int_equal(reply->attempts, 1);
+        assert_false(reply->maybe_done);
+        aws_reply_free(reply);
+}
+
+static void
+without_credentials_nothing_is_sent(void **state)
+{
+        START({ 0 });
+        CLEANUP(free_cleanup) char *path = text_format("%s/credentials", folder);
+
+        unlink(path);
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_CREDENTIALS_MISSING);
+        assert_int_equal(reply->attempts, 0);
+        aws_reply_free(reply);
+        assert_int_equal(standin_connections(bench.standin), 0);
+}
+
+/* -- where it goes ------------------------------------------------------------------------ */
+
+static void
+plain_http_stays_on_this_machine(void **state)
+{
+        (void)state;
+        write_credentials("AKID", "secret");
+        open_client("http://192.0.2.1", NULL);
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_USAGE);
+        assert_int_equal(reply->attempts, 0);
+        aws_reply_free(reply);
+}
+
+static void
+start_tls(const char *name, bool trusted)
+{
+        static const struct standin_step script[] = { { 0 } };
+
+        write_credentials("AKID", "secret");
+        bench.standin = standin_start(script, 1, name);
+        open_client(standin_url(bench.standin),
+                    trusted ? standin_certificate(bench.standin) : NULL);
+}
+
+static void
+tls_works_with_a_trusted_certificate_for_the_right_name(void **state)
+{
+        (void)state;
+        start_tls("127.0.0.1", true);
+        for (int i = 0; i < 2; i++) {
+                struct aws_reply *reply = ask_once("IssueCertificate");
+
+                assert_true(reply->ok);
+                aws_reply_free(reply);
+        }
+        assert_int_equal(standin_connections(bench.standin), 1);
+}
+
+static void
+tls_is_refused_before_a_byte_of_the_request_is_sent(void **state)
+{
+        static const struct {
+                const char *name;
+                bool trusted;
+        } rows[] = { { "127.0.0.1", false }, { "other.example", true } };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                start_tls(rows[i].name, rows[i].trusted);
+                struct aws_reply *reply = ask_once("IssueCertificate");
+
+                assert_kind(reply, ERROR_TLS);
+                assert_false(reply->maybe_done);
+                assert_int_equal(standin_requests(bench.standin), 0);
+                aws_reply_free(reply);
+                stop(NULL);
+        }
+}
+
+static void
+a_tls_connection_that_breaks_does_not_end_the_program(void **state)
+{
+        static const struct standin_step script[] = { { .deed = STANDIN_ANSWER_CLOSE },
+                                                      { .deed = STANDIN_RESET },
+                                                      { .deed = STANDIN_CLOSE },
+                                                      { .deed = STANDIN_RESET, .delay_ms = 50 },
+                                                      { 0 } };
+
+        (void)state;
+        write_credentials("AKID", "secret");
+        bench.standin = standin_start(script, ARRAY_LENGTH(script), "127.0.0.1");
+        open_client(standin_url(bench.standin), standin_certificate(bench.standin));
+        for (int i = 0; i < 4; i++) {
+                aws_reply_free(ask_once("GetCertificate"));
+                usleep(20 * 1000);
+        }
+        struct aws_reply *reply = ask_once("GetCertificate");
+
+        assert_true(reply->ok);
+        aws_reply_free(reply);
+}
+
+static void
+a_ca_bundle_that_is_not_there_is_a_matter_of_configuration(void **state)
+{
+        static const struct standin_step script[] = { { 0 } };
+
+        (void)state;
+        write_credentials("AKID", "secret");
+        bench.standin = standin_start(script, 1, "127.0.0.1");
+        open_client(standin_url(bench.standin), "/nonexistent/ca.pem");
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_CONFIG);
+        aws_reply_free(reply);
+}
+
+int
+main(void)
+{
+#define ROW(test) cmocka_unit_test_teardown(test, stop)
+        const struct CMUnitTest tests[] = {
+                ROW(a_call_goes_out_signed_and_its_answer_comes_back),
+                ROW(the_signature_covers_what_really_goes_out),
+                ROW(a_session_token_is_sent_and_signed),
+                ROW(one_connection_serves_call_after_call),
+                ROW(calls_run_side_by_side_and_keep_their_tags),
+                ROW(one_call_can_simply_be_waited_for),
+                ROW(a_readable_descriptor_ends_the_wait),
+                ROW(a_refused_connection_is_a_network_error_without_doubt),
+                ROW(an_answer_that_never_came_leaves_a_doubt),
+                ROW(a_server_that_hangs_is_given_up_after_the_attempts_time),
+                ROW(garbage_is_named_as_such),
+                ROW(an_answer_over_the_bound_is_refused),
+                ROW(a_lost_connection_is_tried_again),
+                ROW(a_kept_connection_that_died_is_replaced_unnoticed),
+                ROW(a_kept_connection_is_not_replaced_after_the_last_moment),
+                ROW(nothing_is_sent_after_the_last_moment),
+                ROW(no_retry_starts_after_the_last_moment),
+                ROW(a_redirect_is_not_followed),
+                ROW(a_code_decides_about_kind_retry_and_doubt),
+                ROW(a_doubt_outlives_a_later_refusal),
+                ROW(what_aws_said_is_kept),
+                ROW(throttling_is_counted_and_waited_out),
+                ROW(the_service_says_how_long_to_wait_and_others_go_on_meanwhile),
+                ROW(a_cancelled_call_ends_with_its_last_error),
+                ROW(attempts_are_counted_as_configured),
+                ROW(a_skewed_clock_is_measured_and_corrected_once),
+                ROW(a_clock_that_stays_wrong_is_named),
+                ROW(the_date_header_serves_where_the_message_has_no_time),
+                ROW(a_wrong_secret_is_not_mistaken_for_a_wrong_clock),
+                ROW(expired_credentials_are_read_anew_once),
+                ROW(expired_credentials_without_newer_ones_end_the_call),
+                ROW(without_credentials_nothing_is_sent),
+                ROW(plain_http_stays_on_this_machine),
+                ROW(tls_works_with_a_trusted_certificate_for_the_right_name),
+                ROW(tls_is_refused_before_a_byte_of_the_request_is_sent),
+                ROW(a_tls_connection_that_breaks_does_not_end_the_program),
+                ROW(a_ca_bundle_that_is_not_there_is_a_matter_of_configuration),
+        };
+
+        return cmocka_run_group_tests_name("client", tests, make_folder, remove_folder);
+}
