@@ -1,6 +1,7 @@
 #include "base/algorithm.h"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -112,19 +113,25 @@ rsa_type(const EVP_PKEY *key)
 }
 
 enum key_type
+key_type_of_key(const EVP_PKEY *key)
+{
+        if (EVP_PKEY_is_a(key, "EC"))
+                return ec_type(key);
+        return EVP_PKEY_is_a(key, "RSA") ? rsa_type(key) : KEY_NONE;
+}
+
+enum key_type
 key_type_of_spki(struct view spki)
 {
         const unsigned char *at = spki.data;
         enum key_type type = KEY_NONE;
         EVP_PKEY *key = spki.len ? d2i_PUBKEY(NULL, &at, (long)spki.len) : NULL;
 
-        if (!key)
-                return KEY_NONE;
-        if (EVP_PKEY_is_a(key, "EC"))
-                type = ec_type(key);
-        else if (EVP_PKEY_is_a(key, "RSA"))
-                type = rsa_type(key);
+        /* Something behind the key would be no part of it. */
+        if (key && at == spki.data + spki.len)
+                type = key_type_of_key(key);
         EVP_PKEY_free(key);
+        ERR_clear_error();
         return type;
 }
 

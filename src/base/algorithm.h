@@ -4,6 +4,8 @@
 #ifndef BASE_ALGORITHM_H
 #define BASE_ALGORITHM_H
 
+#include <openssl/types.h>
+
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -36,6 +38,9 @@ enum hash key_type_hash(enum key_type type);
 
 /* Which type a SubjectPublicKeyInfo (DER, RFC 5280 4.1.2.7) holds; KEY_NONE for any other. */
 enum key_type key_type_of_spki(struct view spki);
+
+/* The same for a public key that was decoded already: decoding is what costs time. */
+enum key_type key_type_of_key(const EVP_PKEY *key);
 
 /* "sha256"; "" for HASH_NONE. */
 const char *hash_name(enum hash hash);

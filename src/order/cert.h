@@ -67,9 +67,10 @@ struct certificate_expectation {
         struct view csr; /* DER as it was sent: public key, subject, SANs, extensions */
         struct view chain;
         struct view root;
-        int64_t asked_at;     /* when the request was first sent */
-        int64_t received_at;  /* when the certificate came */
-        int64_t ca_not_after; /* 0: not known */
+        int64_t asked_at;     /* when the request was first sent; 0: not known (`import`), then
+                                 only dates that were asked for as dates are held */
+        int64_t received_at;  /* when the certificate came; 0: `now` */
+        int64_t ca_not_after; /* 0: not known, the issuer's own end is taken */
         int64_t now;
 };
 

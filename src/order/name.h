@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "order/text_list.h"
 
 /*
  * Read an RFC 4514 subject ("CN=device-1,O=Example") with all its escapes, multi-valued RDNs,
@@ -43,7 +44,5 @@ bool san_build(char *const *sans, size_t count, GENERAL_NAMES **out, struct erro
 
 /* The normal forms of an extension's names, in order; kinds we do not know as "other:HEX". */
 void san_list(const GENERAL_NAMES *names, char ***sans, size_t *count);
-
-void text_list_free(char **list, size_t count);
 
 #endif

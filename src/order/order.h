@@ -181,7 +181,11 @@ bool order_state_named(const char *name, enum order_state *out, struct error *er
 /* May an order in this state still be moved on by resume?  (PLANNED to VERIFIED.) */
 bool order_state_is_open(enum order_state state);
 
-/* Is this step one of the drawing above? */
+/*
+ * Is this step one of the drawing above, or one of the few beside it: FAILED from an open state;
+ * ISSUED from KEYED or REQUESTED (`import`); REQUESTED again from SUBMITTED (the CA could not issue
+ * after all); SUPERSEDED from DELIVERED; staying where it is?
+ */
 bool order_may_move(enum order_state from, enum order_state to);
 
 /* Is a name well formed?  ERROR_USAGE says which rule it breaks. */

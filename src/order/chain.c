@@ -1,0 +1,141 @@
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <stdlib.h>
+
+#include "order/cert.h"
+#include "order/name.h"
+#include "order/x509.h"
+
+/*
+ * OpenSSL's level 2: 112 bits, that is SHA-224 and RSA 2048 or better, for every certificate but
+ * the root's own signature.
+ */
+enum { AUTH_LEVEL = 2, CHAIN_MOST = 16 };
+
+static void
+stack_cleanup(STACK_OF(X509) * *stack)
+{
+        sk_X509_pop_free(*stack, X509_free);
+}
+
+static void
+store_cleanup(X509_STORE **store)
+{
+        X509_STORE_free(*store);
+}
+
+static void
+context_cleanup(X509_STORE_CTX **context)
+{
+        X509_STORE_CTX_free(*context);
+}
+
+static bool
+refuse(struct error *err, const X509 *certificate, const char *reason)
+{
+        CLEANUP(free_cleanup)
+        char *subject = certificate ? subject_format(X509_get_subject_name(certificate)) : NULL;
+
+        ERR_clear_error();
+        error_set(err, ERROR_NOT_AS_ASKED, "the certificate does not chain to the pinned root: %s",
+                  reason);
+        if (subject)
+                error_about(err, "certificate '%s'", subject);
+        return error_advise(err, "compare the CA's certificates with the pinned root ('ca chain', "
+                                 "'ca trust')");
+}
+
+/* The certificates that the CA answered, as a stack. */
+static bool
+read_chain(struct view chain, STACK_OF(X509) * out, struct error *err)
+{
+        while (chain.len) {
+                size_t len = certificate_length(chain);
+                X509 *certificate = len ? x509_read(view_of(chain.data, len)) : NULL;
+
+                if (!certificate)
+                        return refuse(err, NULL, "a certificate of the chain is broken");
+                if (sk_X509_num(out) >= CHAIN_MOST || !sk_X509_push(out, certificate)) {
+                        X509_free(certificate);
+                        return refuse(err, NULL, "the chain is too long");
+                }
+                chain = view_of(chain.data + len, chain.len - len);
+        }
+        return true;
+}
+
+/* What RFC 5280 asks of an issuer and OpenSSL lets pass. */
+static bool
+check_issuer(X509 *issuer, struct error *err)
+{
+        if (X509_get_version(issuer) != X509_VERSION_3)
+                return refuse(err, issuer, "an issuer is not an X.509 version 3 certificate");
+        /* 1: basicConstraints says so; the other answers are guesses from other extensions */
+        if (X509_check_ca(issuer) != 1)
+                return refuse(err, issuer, "an issuer is not a CA (basicConstraints)");
+        if (!(X509_get_key_usage(issuer) & KU_KEY_CERT_SIGN))
+                return refuse(err, issuer, "an issuer may not sign certificates (keyUsage)");
+        return true;
+}
+
+static X509_STORE *
+root_store(X509 *root)
+{
+        X509_STORE *store = X509_STORE_new();
+
+        if (!store || !X509_STORE_add_cert(store, root))
+                abort();
+        return store;
+}
+
+static bool
+verify(X509 *certificate, STACK_OF(X509) * chain, X509 *root, int64_t now, struct buf *path,
+       struct error *err)
+{
+        CLEANUP(store_cleanup) X509_STORE *store = root_store(root);
+        CLEANUP(context_cleanup) X509_STORE_CTX *context = X509_STORE_CTX_new();
+        CLEANUP(buf_cleanup) struct buf issuers = { 0 };
+
+        if (!context || !X509_STORE_CTX_init(context, store, certificate, chain))
+                abort();
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+
+        X509_VERIFY_PARAM_set_time(param, (time_t)now);
+        X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
+        if (X509_verify_cert(context) != 1) {
+                int reason = X509_STORE_CTX_get_error(context);
+
+                return refuse(err, X509_STORE_CTX_get_current_cert(context),
+                              X509_verify_cert_error_string(reason));
+        }
+        STACK_OF(X509) *found = X509_STORE_CTX_get0_chain(context);
+        int last = sk_X509_num(found) - 1;
+
+        for (int i = 1; i <= last; i++) {
+                if (!check_issuer(sk_X509_value(found, i), err))
+                        return false;
+                if (i < last)
+                        x509_add_der(&issuers, sk_X509_value(found, i));
+        }
+        if (last < 1)
+                return refuse(err, certificate, "it is the root itself");
+        buf_set(path, view_buf(&issuers));
+        return true;
+}
+
+bool
+certificate_chain(struct view certificate, struct view chain, struct view root, int64_t now,
+                  struct buf *path, struct error *err)
+{
+        CLEANUP(x509_cleanup) X509 *leaf = x509_read(certificate);
+        CLEANUP(x509_cleanup) X509 *anchor = x509_read(root);
+        CLEANUP(stack_cleanup) STACK_OF(X509) *others = sk_X509_new_null();
+
+        if (!leaf)
+                return refuse(err, NULL, "it is broken");
+        if (!anchor)
+                return refuse(err, NULL, "the pinned root is broken");
+        if (!read_chain(chain, others, err))
+                return false;
+        return verify(leaf, others, anchor, now, path, err);
+}

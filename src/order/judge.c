@@ -1,0 +1,496 @@
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "order/cert.h"
+#include "order/extension.h"
+#include "order/name.h"
+#include "order/oid.h"
+#include "order/template.h"
+#include "order/text_list.h"
+#include "order/x509.h"
+
+/*
+ * AWS Private CA sets NotBefore an hour back (API reference, ValidityNotBefore); five minutes are
+ * for clocks that differ.
+ */
+enum { BACKDATED_S = 65 * 60, CLOCKS_S = 5 * 60, SERIAL_BYTES = 20, STRONG_BITS = 112 };
+
+/* One judgement on its way. */
+struct judgement {
+        const struct wishes *wishes;
+        const struct certificate_expectation *expected;
+        const struct template_facts *facts; /* NULL: a template that we do not know */
+        X509 *certificate;
+        X509_REQ *request;
+        struct extensions got;
+        struct extensions sent; /* the request's */
+        struct buf *differences;
+        size_t count;
+        char first[256];
+};
+
+static void __attribute__((format(printf, 2, 3)))
+differ(struct judgement *judgement, const char *format, ...)
+{
+        CLEANUP(free_cleanup) char *text = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        if (vasprintf(&text, format, arguments) < 0)
+                abort();
+        va_end(arguments);
+        if (judgement->count++ == 0)
+                snprintf(judgement->first, sizeof(judgement->first), "%s", text);
+        buf_format(judgement->differences, "%s\n", text);
+}
+
+/* -- key, names --------------------------------------------------------------------------- */
+
+static void
+judge_key(struct judgement *judgement)
+{
+        CLEANUP(buf_cleanup) struct buf key = { 0 };
+        unsigned char *sent = NULL;
+        int len = i2d_X509_PUBKEY(X509_REQ_get_X509_PUBKEY(judgement->request), &sent);
+
+        x509_spki(judgement->certificate, &key);
+        if (len <= 0 || !view_equal(view_buf(&key), view_of(sent, (size_t)len)))
+                differ(judgement, "public key: it is not the key of the request");
+        OPENSSL_free(sent);
+}
+
+static void
+judge_subject(struct judgement *judgement)
+{
+        const X509_NAME *got = X509_get_subject_name(judgement->certificate);
+        struct error ignored = { 0 };
+        X509_NAME *wished = NULL;
+
+        /* A request from elsewhere may hold a name that we would not write ourselves. */
+        if (!judgement->wishes->subject ||
+            !subject_parse(judgement->wishes->subject, &wished, &ignored))
+                wished = X509_NAME_dup(X509_REQ_get_subject_name(judgement->request));
+        if (!wished || !subject_equal(wished, got)) {
+                CLEANUP(free_cleanup) char *asked = wished ? subject_format(wished) : NULL;
+                CLEANUP(free_cleanup) char *text = subject_format(got);
+
+                differ(judgement, "subject: asked %s, got %s", asked && *asked ? asked : "none",
+                       *text ? text : "none");
+        }
+        X509_NAME_free(wished);
+}
+
+/* Tell what is in one list and not in the other. */
+static void
+judge_lists(struct judgement *judgement, const char *what, char *const *asked, size_t asked_count,
+            char *const *got, size_t got_count, const char *(*name)(const char *text))
+{
+        for (size_t i = 0; i < asked_count; i++) {
+                if (!text_list_has(got, got_count, asked[i]))
+                        differ(judgement, "%s: asked %s, missing", what, name(asked[i]));
+        }
+        for (size_t i = 0; i < got_count; i++) {
+                if (!text_list_has(asked, asked_count, got[i]))
+                        differ(judgement, "%s: got %s, not asked for", what, name(got[i]));
+        }
+}
+
+static const char *
+plain_name(const char *text)
+{
+        return text;
+}
+
+static void
+judge_sans(struct judgement *judgement)
+{
+        judge_lists(judgement, "alternative name", judgement->wishes->sans,
+                    judgement->wishes->san_count, judgement->got.sans, judgement->got.san_count,
+                    plain_name);
+}
+
+/* -- what it is good for ------------------------------------------------------------------ */
+
+static void
+judge_basic_constraints(struct judgement *judgement)
+{
+        const struct extensions *got = &judgement->got;
+        bool ca = judgement->facts && judgement->facts->is_ca;
+        int length = judgement->facts ? judgement->facts->path_length : -1;
+
+        if (ca && !got->is_ca)
+                differ(judgement, "basic constraints: asked CA:TRUE, got %s",
+                       got->has_basic_constraints ? "CA:FALSE" : "none");
+        /* Where a leaf has none at all it says CA:FALSE, too: RFC 5280, 4.2.1.9. */
+        if (!ca && got->is_ca)
+                differ(judgement, "basic constraints: asked CA:FALSE, got CA:TRUE");
+        if (ca == got->is_ca && got->path_length != length)
+                differ(judgement, "basic constraints: asked path length %d, got %d (-1: none)",
+                       length, got->path_length);
+}
+
+/* Whatever the request asked for and the template would drop was expected to be dropped, unless
+ * it was wished for here: then the request was ours. */
+static bool
+holds_wishes(const struct judgement *judgement)
+{
+        return !judgement->wishes->csr_given;
+}
+
+static bool
+passes_csr(const struct judgement *judgement)
+{
+        return judgement->facts && judgement->facts->csr_passthrough;
+}
+
+/* What the certificate has to carry: the template's, else the request's where it passes on. */
+static unsigned
+expected_key_usage(const struct judgement *judgement)
+{
+        unsigned expected = judgement->facts ? judgement->facts->key_usage : 0;
+
+        if (!expected && passes_csr(judgement))
+                expected = judgement->sent.usages.key_usage;
+        if (holds_wishes(judgement))
+                expected |= judgement->wishes->usages.key_usage;
+        return expected;
+}
+
+static void
+judge_key_usage(struct judgement *judgement)
+{
+        unsigned expected = expected_key_usage(judgement);
+        unsigned got = judgement->got.usages.key_usage;
+        CLEANUP(free_cleanup) char *missing = key_usage_format(expected & ~got);
+        CLEANUP(free_cleanup) char *added = key_usage_format(got & ~expected);
+
+        if (*missing)
+                differ(judgement, "key usage: asked %s, missing", missing);
+        if (*added && judgement->facts)
+                differ(judgement, "key usage: got %s, not asked for", added);
+}
+
+static void
+add_all(char ***list, size_t *count, char *const *more, size_t more_count)
+{
+        for (size_t i = 0; i < more_count; i++) {
+                if (!text_list_has(*list, *count, more[i]))
+                        text_list_add(list, count, more[i]);
+        }
+}
+
+static void
+judge_extended_usage(struct judgement *judgement)
+{
+        const struct template_facts *facts = judgement->facts;
+        const struct usages *wished = &judgement->wishes->usages;
+        const struct usages *got = &judgement->got.usages;
+        char **expected = NULL;
+        size_t count = 0;
+
+        for (size_t i = 0; facts && i < ARRAY_LENGTH(facts->extended) && facts->extended[i]; i++)
+                text_list_add(&expected, &count, facts->extended[i]);
+        if (count == 0 && passes_csr(judgement))
+                add_all(&expected, &count, judgement->sent.usages.extended,
+                        judgement->sent.usages.extended_count);
+        if (holds_wishes(judgement))
+                add_all(&expected, &count, wished->extended, wished->extended_count);
+        /* Of an unknown template only what was wished for is known. */
+        if (!facts)
+                add_all(&expected, &count, got->extended, got->extended_count);
+        judge_lists(judgement, "extended key usage", expected, count, got->extended,
+                    got->extended_count, extended_usage_name);
+        text_list_free(expected, count);
+}
+
+static void
+judge_policies(struct judgement *judgement)
+{
+        const struct usages *wished = &judgement->wishes->usages;
+        const struct usages *sent = &judgement->sent.usages;
+        char **expected = NULL;
+        size_t count = 0;
+
+        if (passes_csr(judgement))
+                add_all(&expected, &count, sent->policies, sent->policy_count);
+        if (holds_wishes(judgement))
+                add_all(&expected, &count, wished->policies, wished->policy_count);
+        judge_lists(judgement, "policy", expected, count, judgement->got.usages.policies,
+                    judgement->got.usages.policy_count, plain_name);
+        text_list_free(expected, count);
+}
+
+/* -- other extensions --------------------------------------------------------------------- */
+
+/* Held by a judge of their own, or free for the CA to set. */
+static bool
+is_known_extension(const X509_EXTENSION *extension)
+{
+        static const int known[] = { NID_basic_constraints,       NID_key_usage,
+                                     NID_ext_key_usage,           NID_certificate_policies,
+                                     NID_subject_alt_name,        NID_info_access,
+                                     NID_crl_distribution_points, NID_subject_key_identifier,
+                                     NID_authority_key_identifier };
+        /* OpenSSL only reads here. */
+        int nid = OBJ_obj2nid(X509_EXTENSION_get_object((X509_EXTENSION *)(uintptr_t)extension));
+
+        for (size_t i = 0; i < ARRAY_LENGTH(known); i++) {
+                if (known[i] == nid)
+                        return true;
+        }
+        return false;
+}
+
+static bool
+has_extension(const STACK_OF(X509_EXTENSION) * list, X509_EXTENSION *wanted)
+{
+        int at = X509v3_get_ext_by_OBJ(list, X509_EXTENSION_get_object(wanted), -1);
+
+        return at >= 0 &&
+               ASN1_STRING_cmp(X509_EXTENSION_get_data(sk_X509_EXTENSION_value(list, at)),
+                               X509_EXTENSION_get_data(wanted)) == 0;
+}
+
+static void
+judge_other_extensions(struct judgement *judgement, const STACK_OF(X509_EXTENSION) * sent)
+{
+        const STACK_OF(X509_EXTENSION) *got = X509_get0_extensions(judgement->certificate);
+        char oid[OID_TEXT];
+
+        if (judgement->got.problem[0])
+                differ(judgement, "extensions: %s", judgement->got.problem);
+        for (int i = 0; i < sk_X509_EXTENSION_num(got); i++) {
+                X509_EXTENSION *extension = sk_X509_EXTENSION_value(got, i);
+
+                if (is_known_extension(extension) ||
+                    (passes_csr(judgement) && has_extension(sent, extension)))
+                        continue;
+                differ(judgement, "extension: got %s, not asked for",
+                       oid_text(X509_EXTENSION_get_object(extension), oid));
+        }
+        for (int i = 0; passes_csr(judgement) && i < sk_X509_EXTENSION_num(sent); i++) {
+                X509_EXTENSION *extension = sk_X509_EXTENSION_value(sent, i);
+
+                if (!is_known_extension(extension) && !has_extension(got, extension))
+                        differ(judgement, "extension: asked %s, missing",
+                               oid_text(X509_EXTENSION_get_object(extension), oid));
+        }
+}
+
+/* -- form --------------------------------------------------------------------------------- */
+
+static void
+judge_serial(struct judgement *judgement)
+{
+        const ASN1_INTEGER *serial = X509_get0_serialNumber(judgement->certificate);
+        CLEANUP(free_cleanup) char *text = x509_serial(judgement->certificate);
+        const uint8_t *bytes = ASN1_STRING_get0_data(serial);
+        int len = ASN1_STRING_length(serial);
+
+        if (ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER)
+                differ(judgement, "serial number: %s is negative", text);
+        else if (strspn(text, "0") == strlen(text))
+                differ(judgement, "serial number: it is zero");
+        /* A first bit that is set takes one byte more in DER. */
+        else if (len + (bytes[0] >> 7) > SERIAL_BYTES)
+                differ(judgement, "serial number: %s is longer than 20 bytes", text);
+}
+
+static void
+judge_form(struct judgement *judgement)
+{
+        const ASN1_BIT_STRING *issuer_id = NULL;
+        const ASN1_BIT_STRING *subject_id = NULL;
+        int bits = 0;
+
+        if (X509_get_version(judgement->certificate) != X509_VERSION_3)
+                differ(judgement, "version: asked X.509 version 3, got %ld",
+                       X509_get_version(judgement->certificate) + 1);
+        X509_get0_uids(judgement->certificate, &issuer_id, &subject_id);
+        if (issuer_id || subject_id)
+                differ(judgement, "unique identifiers: got some, not asked for");
+        if (X509_get_signature_info(judgement->certificate, NULL, NULL, &bits, NULL) != 1 ||
+            bits < STRONG_BITS)
+                differ(judgement, "signature: made with a weak or unknown algorithm (%s)",
+                       OBJ_nid2ln(X509_get_signature_nid(judgement->certificate)));
+        judge_serial(judgement);
+}
+
+/* -- dates -------------------------------------------------------------------------------- */
+
+static void
+differ_in_time(struct judgement *judgement, const char *what, int64_t from, int64_t until,
+               int64_t got)
+{
+        char earliest[CLOCK_TEXT], latest[CLOCK_TEXT], text[CLOCK_TEXT];
+
+        if (from == until)
+                differ(judgement, "%s: asked %s, got %s", what, clock_format(from, earliest),
+                       clock_format(got, text));
+        else
+                differ(judgement, "%s: asked %s to %s, got %s", what, clock_format(from, earliest),
+                       clock_format(until, latest), clock_format(got, text));
+}
+
+/* When the CA answered; where that is not known, the latest it can have been. */
+static int64_t
+answered_at(const struct certificate_expectation *expected)
+{
+        return expected->received_at ? expected->received_at : expected->now;
+}
+
+static void
+judge_not_before(struct judgement *judgement, int64_t got)
+{
+        const struct certificate_expectation *expected = judgement->expected;
+        int64_t asked = judgement->wishes->not_before;
+        int64_t from = asked ? asked : expected->asked_at - BACKDATED_S;
+        int64_t until = asked ? asked : answered_at(expected) + CLOCKS_S;
+
+        if (!asked && !expected->asked_at)
+                return;
+        if (got < from || got > until)
+                differ_in_time(judgement, "not before", from, until, got);
+}
+
+/* NotAfter of the certificate's issuer: what `ca-end` means where the CA was not described. */
+static int64_t
+issuer_end(const struct judgement *judgement, const struct buf *path)
+{
+        size_t len = certificate_length(view_buf(path));
+        struct view issuer = len ? view_of(path->data, len) : judgement->expected->root;
+        CLEANUP(x509_cleanup) X509 *certificate = x509_read(issuer);
+        int64_t end = 0;
+
+        return certificate && x509_time(X509_get0_notAfter(certificate), &end) ? end : 0;
+}
+
+static void
+judge_not_after(struct judgement *judgement, int64_t got, const struct buf *path)
+{
+        const struct certificate_expectation *expected = judgement->expected;
+        const struct validity *validity = &judgement->wishes->validity;
+        bool counted = validity->type == VALIDITY_DAYS || validity->type == VALIDITY_MONTHS ||
+                       validity->type == VALIDITY_YEARS;
+        int64_t ca_end = expected->ca_not_after;
+
+        if (validity->type == VALIDITY_NONE || (counted && !expected->asked_at))
+                return;
+        if (validity->type == VALIDITY_CA_END && !ca_end)
+                ca_end = issuer_end(judgement, path);
+        int64_t from = validity_end(validity, expected->asked_at, ca_end) - CLOCKS_S;
+        int64_t until = validity_end(validity, answered_at(expected), ca_end) + CLOCKS_S;
+
+        if (got < from || got > until)
+                differ_in_time(judgement, "not after", from, until, got);
+}
+
+static void
+judge_dates(struct judgement *judgement, const struct buf *path)
+{
+        int64_t not_before, not_after;
+
+        if (!x509_time(X509_get0_notBefore(judgement->certificate), &not_before) ||
+            !x509_time(X509_get0_notAfter(judgement->certificate), &not_after)) {
+                differ(judgement, "dates: they are not well formed");
+                return;
+        }
+        if (not_after <= not_before)
+                differ(judgement, "dates: it ends before it begins");
+        judge_not_before(judgement, not_before);
+        judge_not_after(judgement, not_after, path);
+}
+
+static void
+judge_chain(struct judgement *judgement, struct view certificate, struct buf *path)
+{
+        const struct certificate_expectation *expected = judgement->expected;
+        int64_t when = expected->now;
+        struct error err = { 0 };
+
+        /* One that was asked to begin later is looked at when it has begun. */
+        if (judgement->wishes->not_before > when)
+                when = judgement->wishes->not_before;
+        if (!certificate_chain(certificate, expected->chain, expected->root, when, path, &err))
+                differ(judgement, "chain: %s%s%s%s", err.what, err.about[0] ? " (" : "", err.about,
+                       err.about[0] ? ")" : "");
+}
+
+/* -- the judgement ------------------------------------------------------------------------ */
+
+static void
+judge_all(struct judgement *judgement, struct view certificate, struct buf *path)
+{
+        STACK_OF(X509_EXTENSION) *sent = X509_REQ_get_extensions(judgement->request);
+
+        extensions_read(sent, &judgement->sent);
+        extensions_read(X509_get0_extensions(judgement->certificate), &judgement->got);
+        judge_key(judgement);
+        judge_subject(judgement);
+        judge_sans(judgement);
+        judge_basic_constraints(judgement);
+        judge_key_usage(judgement);
+        judge_extended_usage(judgement);
+        judge_policies(judgement);
+        judge_other_extensions(judgement, sent);
+        judge_form(judgement);
+        judge_chain(judgement, certificate, path);
+        judge_dates(judgement, path);
+        extensions_clear(&judgement->sent);
+        extensions_clear(&judgement->got);
+        sk_X509_EXTENSION_pop_free(sent, X509_EXTENSION_free);
+}
+
+static X509_REQ *
+read_request(struct view csr)
+{
+        const unsigned char *end = csr.data;
+        X509_REQ *request = csr.len ? d2i_X509_REQ(NULL, &end, (long)csr.len) : NULL;
+
+        if (request && end == csr.data + csr.len)
+                return request;
+        X509_REQ_free(request);
+        ERR_clear_error();
+        return NULL;
+}
+
+bool
+certificate_judge(const struct wishes *wishes, struct view certificate,
+                  const struct certificate_expectation *expected, struct buf *path,
+                  struct buf *differences, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf found = { 0 };
+        struct judgement judgement = {
+                .wishes = wishes,
+                .expected = expected,
+                .facts = wishes->template_arn ? template_of_arn(wishes->template_arn) : NULL,
+                .certificate = x509_read(certificate),
+                .request = read_request(expected->csr),
+                .differences = differences,
+        };
+
+        if (!judgement.request)
+                differ(&judgement, "request: the recorded request does not decode");
+        else if (!judgement.certificate)
+                differ(&judgement, "certificate: it is not one X.509 certificate in DER");
+        else
+                judge_all(&judgement, certificate, &found);
+        X509_free(judgement.certificate);
+        X509_REQ_free(judgement.request);
+        ERR_clear_error();
+        if (judgement.count == 0) {
+                buf_set(path, view_buf(&found));
+                return true;
+        }
+        error_set(err, ERROR_NOT_AS_ASKED, "the certificate is not what was asked for: %s",
+                  judgement.first);
+        if (judgement.count > 1)
+                error_about(err, "%zu more differences", judgement.count - 1);
+        return error_advise(err, "it is kept and not delivered: revoke it, mend the request or the "
+                                 "template, and order again");
+}
