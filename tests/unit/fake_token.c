@@ -1,0 +1,324 @@
+#include "tests/unit/fake_token.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/witness.h"
+
+struct fake_token fake_token;
+
+struct modules {
+        int unused;
+};
+
+struct token {
+        struct token_facts facts;
+};
+
+struct key {
+        EVP_PKEY *pkey; /* borrowed from the token */
+        struct buf id;
+        struct buf spki;
+        char *label;
+        char *uri;
+};
+
+void
+fake_token_reset(void)
+{
+        for (size_t i = 0; i < fake_token.key_count; i++) {
+                buf_clear(&fake_token.keys[i].id);
+                EVP_PKEY_free(fake_token.keys[i].pkey);
+                free(fake_token.keys[i].label);
+        }
+        for (size_t i = 0; i < fake_token.certificate_count; i++) {
+                buf_clear(&fake_token.certificates[i].id);
+                buf_clear(&fake_token.certificates[i].certificate);
+        }
+        fake_token = (struct fake_token){ 0 };
+}
+
+/* Count the call; fail it when it was told to. */
+static bool
+called(enum fake_call call, struct error *err)
+{
+        fake_token.counts[call]++;
+        if (fake_token.failures[call] == ERROR_NONE)
+                return true;
+        return error_set(err, fake_token.failures[call], "the fake token was told to fail");
+}
+
+/* -- modules and tokens --------------------------------------------------------------------- */
+
+struct modules *
+modules_open(const char *path, const char *only_name, const char *init_args, struct error *err)
+{
+        (void)path, (void)only_name, (void)init_args, (void)err;
+        return memory_new(1, sizeof(struct modules));
+}
+
+void
+modules_close(struct modules *modules)
+{
+        free(modules);
+}
+
+struct token *
+token_open(struct modules *modules, const struct uri *uri, const struct token_login *login,
+           struct error *err)
+{
+        (void)modules, (void)uri, (void)login;
+        if (!called(FAKE_OPEN, err))
+                return NULL;
+        struct token *token = memory_new(1, sizeof(*token));
+
+        strcpy(token->facts.label, "fake");
+        strcpy(token->facts.serial, "f00d");
+        strcpy(token->facts.manufacturer, "nobody");
+        strcpy(token->facts.model, "memory");
+        return token;
+}
+
+void
+token_close(struct token *token)
+{
+        free(token);
+}
+
+const struct token_facts *
+token_facts(const struct token *token)
+{
+        return &token->facts;
+}
+
+const struct secret *
+token_pin(const struct token *token)
+{
+        (void)token;
+        return NULL;
+}
+
+bool
+token_serial_is_identity(const char *serial)
+{
+        return serial[0] != '\0';
+}
+
+bool
+token_can_make(struct token *token, enum key_type type)
+{
+        (void)token;
+        return key_type_is_ec(type);
+}
+
+bool
+token_taken(struct token *token, struct view id, const char *label, char **uris, struct error *err)
+{
+        (void)token, (void)err;
+        for (size_t i = 0; i < fake_token.key_count; i++) {
+                if ((id.len && view_equal(view_buf(&fake_token.keys[i].id), id)) ||
+                    (label && text_equal(fake_token.keys[i].label, label)))
+                        *uris = text_copy("pkcs11:serial=f00d;object=taken");
+        }
+        return true;
+}
+
+/* -- keys ------------------------------------------------------------------------------------ */
+
+static struct key *
+key_of(size_t i)
+{
+        struct key *key = memory_new(1, sizeof(*key));
+        unsigned char *der = NULL;
+        int length;
+
+        key->pkey = fake_token.keys[i].pkey;
+        buf_set(&key->id, view_buf(&fake_token.keys[i].id));
+        key->label = text_copy(fake_token.keys[i].label);
+        key->uri = text_copy("pkcs11:serial=f00d;type=private");
+        length = i2d_PUBKEY(key->pkey, &der);
+        buf_set(&key->spki, view_of(der, (size_t)length));
+        OPENSSL_free(der);
+        return key;
+}
+
+struct key *
+key_make(struct token *token, enum key_type type, struct view id, const char *label,
+         struct error *err)
+{
+        (void)token, (void)type;
+        usleep(fake_token.hang_ms * 1000);
+        if (!called(FAKE_MAKE, err))
+                return NULL;
+        assert(fake_token.key_count < FAKE_KEYS);
+        size_t i = fake_token.key_count++;
+
+        fake_token.made++;
+        fake_token.keys[i].pkey = EVP_EC_gen("P-256");
+        buf_set(&fake_token.keys[i].id, id);
+        text_assign(&fake_token.keys[i].label, label);
+        return key_of(i);
+}
+
+struct key *
+key_find(struct token *token, struct view id, const char *label, struct view spki,
+         struct error *err)
+{
+        (void)token, (void)spki;
+        for (size_t i = 0; i < fake_token.key_count; i++) {
+                if ((!id.len || view_equal(view_buf(&fake_token.keys[i].id), id)) &&
+                    (!label || text_equal(fake_token.keys[i].label, label)))
+                        return key_of(i);
+        }
+        error_set(err, ERROR_KEY_ABSENT, "no such key");
+        return NULL;
+}
+
+struct key *
+key_find_public(struct token *token, struct view spki, struct error *err)
+{
+        (void)token, (void)spki;
+        error_set(err, ERROR_KEY_ABSENT, "no such key");
+        return NULL;
+}
+
+struct key *
+key_recover(struct token *token, enum key_type type, struct view id, struct view not_this_sha256,
+            struct error *err)
+{
+        (void)token, (void)type, (void)not_this_sha256, (void)err;
+        for (size_t i = 0; i < fake_token.key_count; i++) {
+                if (view_equal(view_buf(&fake_token.keys[i].id), id))
+                        return key_of(i);
+        }
+        return NULL;
+}
+
+void
+key_free(struct key *key)
+{
+        if (!key)
+                return;
+        buf_clear(&key->id);
+        buf_clear(&key->spki);
+        free(key->label);
+        free(key->uri);
+        free(key);
+}
+
+struct view
+key_spki(const struct key *key)
+{
+        return view_buf(&key->spki);
+}
+
+struct view
+key_id(const struct key *key)
+{
+        return view_buf(&key->id);
+}
+
+const char *
+key_label(const struct key *key)
+{
+        return key->label;
+}
+
+const char *
+key_uri(const struct key *key)
+{
+        return key->uri;
+}
+
+void
+key_evidence(const struct key *key, struct key_evidence *out)
+{
+        (void)key;
+        *out = (struct key_evidence){ .local = KEY_ANSWER_YES,
+                                      .always_sensitive = KEY_ANSWER_YES,
+                                      .never_extractable = KEY_ANSWER_YES };
+}
+
+bool
+key_sign(struct key *key, enum hash hash, struct view message, struct buf *signature,
+         struct error *err)
+{
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        uint8_t bytes[256];
+        size_t length = sizeof(bytes);
+        bool done = called(FAKE_SIGN, err);
+
+        if (done) {
+                assert(hash == HASH_SHA256);
+                assert(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key->pkey) == 1);
+                assert(EVP_DigestSign(context, bytes, &length, message.data, message.len) == 1);
+                buf_set(signature, view_of(bytes, length));
+        }
+        EVP_MD_CTX_free(context);
+        return done;
+}
+
+bool
+key_check(struct key *key, struct view spki, struct error *err)
+{
+        if (!called(FAKE_CHECK, err))
+                return false;
+        if (view_equal(view_buf(&key->spki), spki))
+                return true;
+        return error_set(err, ERROR_KEY_LOST, "another key is under that id");
+}
+
+/* -- certificates ---------------------------------------------------------------------------- */
+
+bool
+token_write_certificate(struct token *token, struct view certificate, struct view subject,
+                        struct view issuer, struct view serial, struct view id, const char *label,
+                        struct error *err)
+{
+        (void)token, (void)subject, (void)issuer, (void)serial, (void)label;
+        if (!called(FAKE_WRITE, err))
+                return false;
+        assert(fake_token.certificate_count < FAKE_CERTIFICATES);
+        size_t i = fake_token.certificate_count++;
+
+        buf_set(&fake_token.certificates[i].id, id);
+        buf_set(&fake_token.certificates[i].certificate, certificate);
+        return true;
+}
+
+bool
+token_has_certificate(struct token *token, struct view certificate, struct view id,
+                      struct error *err)
+{
+        (void)token, (void)err;
+        for (size_t i = 0; i < fake_token.certificate_count; i++) {
+                if (view_equal(view_buf(&fake_token.certificates[i].certificate), certificate) &&
+                    view_equal(view_buf(&fake_token.certificates[i].id), id))
+                        return true;
+        }
+        return false;
+}
+
+bool
+token_destroy_certificate(struct token *token, struct view certificate, struct view id,
+                          struct error *err)
+{
+        (void)token, (void)id;
+        if (!called(FAKE_DESTROY, err))
+                return false;
+        for (size_t i = 0; i < fake_token.certificate_count; i++) {
+                if (view_equal(view_buf(&fake_token.certificates[i].certificate), certificate))
+                        buf_set(&fake_token.certificates[i].certificate, view_text("gone"));
+        }
+        return true;
+}
+
+bool
+witness_ask(const char *program, const struct witness_question *question, struct error *err)
+{
+        (void)program, (void)question, (void)err;
+        return true;
+}

@@ -1,0 +1,656 @@
+#include "tests/unit/unit.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "drive/batch.h"
+#include "drive/deliver.h"
+#include "order/cert.h"
+#include "tests/unit/fake_ca.h"
+#include "tests/unit/fake_token.h"
+
+/* -- one run ------------------------------------------------------------------------------- */
+
+static char folder[64];
+static struct ledger *ledger;
+static struct drive_options options;
+static struct order *waiting; /* what `next` gives */
+static struct order *back;    /* what `done` was given */
+static volatile int stop;
+static char told[32][64];
+static size_t told_count;
+
+static void
+on_event(void *context, enum drive_event event, const struct order *order, const char *text)
+{
+        (void)context, (void)event, (void)order;
+        if (told_count < ARRAY_LENGTH(told))
+                snprintf(told[told_count++], sizeof(told[0]), "%s", text ? text : "");
+}
+
+static int
+set_up(void **state)
+{
+        struct error err = { 0 };
+
+        (void)state;
+        snprintf(folder, sizeof(folder), "/tmp/test_drive.XXXXXX");
+        assert_non_null(mkdtemp(folder));
+        ledger = ledger_open(folder, &err);
+        assert_done(ledger && ledger_lock(ledger, "test", 0, &err), err);
+        options = (struct drive_options){
+                .ledger = ledger, .state = folder, .event = on_event, .stop = &stop
+        };
+        stop = 0;
+        told_count = 0;
+        fake_token_reset();
+        fake_ca_reset();
+        return 0;
+}
+
+static int
+tear_down(void **state)
+{
+        char command[128];
+
+        (void)state;
+        order_free(MOVE(back));
+        ledger_close(ledger);
+        snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+        return system(command);
+}
+
+static struct order *
+give_next(void *context)
+{
+        (void)context;
+        return MOVE(waiting);
+}
+
+static void
+take_back(void *context, struct order *order)
+{
+        (void)context;
+        order_free(back);
+        back = order;
+}
+
+/* Move one order as far as it goes; it is in `back` then. */
+static void
+run(struct order *order)
+{
+        struct error err = { 0 };
+
+        waiting = order;
+        assert_done(drive_run(&options, give_next, take_back, NULL, &err), err);
+        assert_non_null(back);
+}
+
+static struct order *
+new_order(const char *name)
+{
+        struct order *order = order_new();
+        struct wishes *wishes = &order->wishes;
+
+        wishes->name = text_copy(name);
+        wishes->ca_arn = text_copy(FAKE_CA_ARN);
+        wishes->token_uri = text_copy("pkcs11:token=fake");
+        wishes->key_type = KEY_EC_P256;
+        wishes->subject = text_format("CN=%s", name);
+        wishes_add_san(wishes, "dns:device-1.example");
+        wishes->template_arn = text_copy("arn:aws:acm-pca:::template/EndEntityCertificate/V1");
+        wishes->stores = STORE_TOKEN | STORE_FILES;
+        wishes->formats = FORMAT_PEM;
+        wishes->folder = text_format("%s/certificates/%s", folder, name);
+        return order;
+}
+
+/* The order as a later process would find it. */
+static struct order *
+reload(int64_t number)
+{
+        struct error err = { 0 };
+        struct order *order = ledger_get(ledger, number, &err);
+
+        assert_done(order != NULL, err);
+        return order;
+}
+
+static void
+assert_delivered(void)
+{
+        assert_string_equal(back->error.what, "");
+        assert_string_equal(order_state_name(back->state), "delivered");
+        assert_int_equal(fake_token.made, 1);
+        assert_int_equal(fake_token.certificate_count, 1);
+        assert_true(file_exists(back->file_certificate));
+}
+
+static void
+assert_stopped(enum error_kind kind, enum order_state state)
+{
+        assert_string_equal(error_kind_name(back->error.kind), error_kind_name(kind));
+        assert_string_equal(order_state_name(back->state), order_state_name(state));
+}
+
+/* -- the ordinary way ------------------------------------------------------------------------ */
+
+static void
+an_order_goes_from_key_to_files_in_one_run(void **state)
+{
+        (void)state;
+        run(new_order("device-1"));
+        assert_delivered();
+        assert_int_equal(back->number, 1);
+        assert_int_equal(fake_ca.counts[FAKE_DESCRIBE], 1);
+        assert_int_equal(fake_ca.counts[FAKE_CA_CERTIFICATE], 1);
+        assert_int_equal(fake_ca.counts[FAKE_ISSUE], 1);
+        assert_int_equal(fake_ca.counts[FAKE_GET], 1);
+        assert_int_equal(fake_token.counts[FAKE_OPEN], 1);
+        assert_string_equal(back->wishes.signing_algorithm, "SHA256WITHECDSA");
+        assert_int_equal(back->wishes.validity.value, 365);
+        assert_string_equal(back->key_label, "device-1");
+        assert_int_equal(back->key_id.len, 20);
+}
+
+static void
+what_the_ledger_has_is_what_came_back(void **state)
+{
+        (void)state;
+        run(new_order("device-1"));
+        struct order *order = reload(back->number);
+
+        assert_int_equal(order->state, ORDER_DELIVERED);
+        assert_true(view_equal(view_buf(&order->certificate), view_buf(&back->certificate)));
+        assert_string_equal(order->certificate_arn, back->certificate_arn);
+        assert_string_equal(order->serial, back->serial);
+        order_free(order);
+}
+
+static void
+a_root_is_pinned_at_first_use_and_not_asked_for_again(void **state)
+{
+        (void)state;
+        run(new_order("device-1"));
+        run(new_order("device-2"));
+        assert_int_equal(back->state, ORDER_DELIVERED);
+        assert_int_equal(fake_ca.counts[FAKE_CA_CERTIFICATE], 1);
+}
+
+static void
+with_root_and_algorithm_two_operations_are_enough(void **state)
+{
+        struct order *order = new_order("device-1");
+
+        (void)state;
+        fake_ca.failures[FAKE_DESCRIBE].kind = ERROR_DENIED;
+        fake_ca.failures[FAKE_CA_CERTIFICATE].kind = ERROR_DENIED;
+        options.root = fake_ca_root();
+        order->wishes.signing_algorithm = text_copy("SHA256WITHECDSA");
+        run(order);
+        assert_delivered();
+        assert_int_equal(fake_ca.counts[FAKE_CA_CERTIFICATE], 0);
+}
+
+static void
+who_may_not_describe_learns_the_algorithm_from_the_ca_certificate(void **state)
+{
+        (void)state;
+        fake_ca.failures[FAKE_DESCRIBE].kind = ERROR_DENIED;
+        run(new_order("device-1"));
+        assert_delivered();
+}
+
+static void
+a_held_order_stops_with_its_csr(void **state)
+{
+        struct order *order = new_order("device-1");
+
+        (void)state;
+        order->held = true;
+        text_assign(&order->wishes.ca_arn, NULL);
+        run(order);
+        assert_stopped(ERROR_NONE, ORDER_KEYED);
+        assert_true(back->csr.len > 100);
+        assert_int_equal(fake_ca.counts[FAKE_ISSUE], 0);
+}
+
+static void
+without_waiting_it_stops_at_submitted_and_can_be_fetched(void **state)
+{
+        (void)state;
+        options.no_wait = true;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_PENDING, ORDER_SUBMITTED);
+        options.no_wait = false;
+        run(reload(back->number));
+        assert_delivered();
+}
+
+static void
+a_certificate_that_is_not_ready_is_asked_for_again(void **state)
+{
+        (void)state;
+        fake_ca.pending = 4;
+        run(new_order("device-1"));
+        assert_delivered();
+        assert_int_equal(fake_ca.counts[FAKE_GET], 5);
+}
+
+static void
+a_default_label_is_never_given_twice_on_a_token(void **state)
+{
+        (void)state;
+        fake_ca.failures[FAKE_ISSUE].kind = ERROR_REQUEST_REFUSED;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_REQUEST_REFUSED, ORDER_FAILED);
+        fake_ca.failures[FAKE_ISSUE].kind = ERROR_NONE;
+        run(new_order("device-1"));
+        assert_string_equal(back->key_label, "device-1-2");
+}
+
+/* -- before there is an order ---------------------------------------------------------------- */
+
+static void
+nothing_is_recorded_when_the_token_is_absent(void **state)
+{
+        struct error err = { 0 };
+
+        (void)state;
+        fake_token.failures[FAKE_OPEN] = ERROR_TOKEN_ABSENT;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_TOKEN_ABSENT, ORDER_PLANNED);
+        assert_int_equal(back->number, 0);
+        assert_null(ledger_get(ledger, 1, &err));
+}
+
+static void
+a_ca_that_is_not_active_is_told_before_a_key_is_made(void **state)
+{
+        (void)state;
+        fake_ca.status = "DISABLED";
+        run(new_order("device-1"));
+        assert_stopped(ERROR_CA_STATE, ORDER_PLANNED);
+        assert_int_equal(back->number, 0);
+        assert_int_equal(fake_token.made, 0);
+}
+
+static void
+a_given_label_that_is_taken_is_refused(void **state)
+{
+        struct order *order;
+
+        (void)state;
+        run(new_order("device-1"));
+        order = new_order("device-2");
+        order->wishes.label = text_copy("device-1");
+        run(order);
+        assert_stopped(ERROR_OBJECT_EXISTS, ORDER_PLANNED);
+        assert_int_equal(fake_token.made, 1);
+}
+
+static void
+a_second_open_order_of_a_name_is_refused(void **state)
+{
+        (void)state;
+        fake_ca.failures[FAKE_ISSUE].kind = ERROR_DENIED;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_DENIED, ORDER_REQUESTED);
+        run(new_order("device-1"));
+        assert_int_equal(back->error.kind, ERROR_ORDER_STATE);
+        assert_int_equal(back->number, 0);
+}
+
+/* -- the token fails ------------------------------------------------------------------------- */
+
+static void
+a_token_that_goes_away_leaves_the_state_and_resume_goes_on(void **state)
+{
+        static const struct {
+                enum fake_call call;
+                enum order_state stays;
+        } rows[] = {
+                { FAKE_MAKE, ORDER_PLANNED },
+                { FAKE_SIGN, ORDER_KEYED },
+                { FAKE_WRITE, ORDER_VERIFIED },
+        };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                fake_token.failures[rows[i].call] = ERROR_TOKEN_REMOVED;
+                run(new_order("device-1"));
+                assert_stopped(ERROR_TOKEN_REMOVED, rows[i].stays);
+                fake_token.failures[rows[i].call] = ERROR_NONE;
+                run(reload(back->number));
+                assert_delivered();
+                assert_int_equal(fake_ca.issued, 1);
+                tear_down(state);
+                set_up(state);
+        }
+}
+
+static void
+a_key_that_was_made_before_the_crash_is_adopted(void **state)
+{
+        struct error err = { 0 };
+        struct order *order;
+
+        (void)state;
+        fake_token.failures[FAKE_MAKE] = ERROR_TOKEN;
+        run(new_order("device-1"));
+        assert_int_equal(back->state, ORDER_PLANNED);
+        fake_token.failures[FAKE_MAKE] = ERROR_NONE;
+        /* The pair as the crash left it: on the token, not in the ledger. */
+        order = reload(back->number);
+        key_free(key_make(NULL, KEY_EC_P256, view_buf(&order->key_id), "device-1", &err));
+        run(order);
+        assert_delivered();
+}
+
+static void
+a_key_that_is_gone_is_a_verdict(void **state)
+{
+        (void)state;
+        fake_token.failures[FAKE_SIGN] = ERROR_TOKEN_REMOVED;
+        run(new_order("device-1"));
+        fake_token.failures[FAKE_SIGN] = ERROR_NONE;
+        fake_token.failures[FAKE_CHECK] = ERROR_KEY_LOST;
+        run(reload(back->number));
+        assert_stopped(ERROR_KEY_LOST, ORDER_FAILED);
+        assert_int_equal(fake_ca.counts[FAKE_ISSUE], 0);
+}
+
+static void
+fetching_without_the_token_is_pending(void **state)
+{
+        (void)state;
+        options.no_wait = true;
+        run(new_order("device-1"));
+        options.no_wait = false;
+        options.token_may_miss = true;
+        fake_token.failures[FAKE_OPEN] = ERROR_TOKEN_ABSENT;
+        run(reload(back->number));
+        assert_stopped(ERROR_PENDING, ORDER_VERIFIED);
+}
+
+/* -- the CA fails ---------------------------------------------------------------------------- */
+
+static void
+a_request_whose_answer_was_lost_is_sent_again_with_its_token(void **state)
+{
+        char token[64];
+
+        (void)state;
+        fake_ca.failures[FAKE_ISSUE] =
+                (struct fake_failure){ ERROR_NETWORK, .maybe_done = true, .times = 1 };
+        run(new_order("device-1"));
+        assert_stopped(ERROR_NETWORK, ORDER_REQUESTED);
+        snprintf(token, sizeof(token), "%s", fake_ca.last_token);
+        run(reload(back->number));
+        assert_delivered();
+        assert_string_equal(fake_ca.last_token, token);
+        assert_int_equal(fake_ca.issued, 1);
+        assert_false(back->maybe_duplicate);
+}
+
+static void
+after_four_and_a_half_minutes_a_lost_answer_may_mean_a_duplicate(void **state)
+{
+        struct error err = { 0 };
+        struct order *order;
+
+        (void)state;
+        fake_ca.failures[FAKE_ISSUE] =
+                (struct fake_failure){ ERROR_NETWORK, .maybe_done = true, .times = 1 };
+        run(new_order("device-1"));
+        order = reload(back->number);
+        order->first_sent_at -= 271;
+        order->first_sent_boot_ms -= 271 * 1000;
+        assert_done(ledger_update(ledger, order, "aged", clock_now(), &err), err);
+        run(order);
+        assert_delivered();
+        assert_true(back->maybe_duplicate);
+        assert_int_equal(fake_ca.issued, 2);
+}
+
+static void
+a_request_that_never_left_is_no_duplicate_however_late(void **state)
+{
+        struct error err = { 0 };
+        struct order *order;
+
+        (void)state;
+        fake_ca.failures[FAKE_ISSUE] = (struct fake_failure){ ERROR_NETWORK, .times = 1 };
+        run(new_order("device-1"));
+        assert_stopped(ERROR_NETWORK, ORDER_REQUESTED);
+        order = reload(back->number);
+        assert_int_equal(order->first_sent_at, 0);
+        order->first_sent_boot_ms -= 271 * 1000;
+        assert_done(ledger_update(ledger, order, "aged", clock_now(), &err), err);
+        run(order);
+        assert_delivered();
+        assert_false(back->maybe_duplicate);
+        assert_int_equal(fake_ca.issued, 1);
+}
+
+static void
+a_refusal_for_good_is_a_verdict(void **state)
+{
+        (void)state;
+        fake_ca.failures[FAKE_ISSUE].kind = ERROR_REQUEST_REFUSED;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_REQUEST_REFUSED, ORDER_FAILED);
+}
+
+static void
+a_denial_leaves_the_order_where_it_is(void **state)
+{
+        (void)state;
+        fake_ca.failures[FAKE_ISSUE] = (struct fake_failure){ ERROR_DENIED, .times = 1 };
+        run(new_order("device-1"));
+        assert_stopped(ERROR_DENIED, ORDER_REQUESTED);
+        run(reload(back->number));
+        assert_delivered();
+}
+
+static void
+a_failed_issue_is_asked_once_more_with_a_new_token(void **state)
+{
+        (void)state;
+        fake_ca.failures[FAKE_GET] = (struct fake_failure){ ERROR_ISSUE_FAILED, .times = 1 };
+        run(new_order("device-1"));
+        assert_delivered();
+        assert_int_equal(fake_ca.counts[FAKE_ISSUE], 2);
+        assert_int_equal(fake_ca.issued, 2);
+        assert_false(back->maybe_duplicate);
+}
+
+static void
+two_failed_issues_are_a_verdict(void **state)
+{
+        (void)state;
+        fake_ca.failures[FAKE_GET] = (struct fake_failure){ ERROR_ISSUE_FAILED };
+        run(new_order("device-1"));
+        assert_stopped(ERROR_ISSUE_FAILED, ORDER_FAILED);
+        assert_int_equal(fake_ca.counts[FAKE_ISSUE], 2);
+}
+
+static void
+an_outage_is_waited_out_when_there_is_time(void **state)
+{
+        (void)state;
+        options.outage_ms = 20000;
+        fake_ca.failures[FAKE_GET] = (struct fake_failure){ ERROR_AWS_UNAVAILABLE, .times = 1 };
+        run(new_order("device-1"));
+        assert_delivered();
+        assert_int_equal(fake_ca.issued, 1);
+}
+
+static void
+a_certificate_for_another_key_is_never_delivered(void **state)
+{
+        (void)state;
+        fake_ca.wrong_key = true;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_NOT_AS_ASKED, ORDER_FAILED);
+        assert_int_equal(fake_token.certificate_count, 0);
+        assert_null(back->file_certificate);
+        assert_true(back->certificate.len > 0);
+        assert_non_null(back->serial);
+}
+
+static void
+a_certificate_of_another_root_waits_for_a_person(void **state)
+{
+        (void)state;
+        fake_ca.other_root = true;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_ROOT_CHANGED, ORDER_ISSUED);
+        assert_int_equal(fake_token.certificate_count, 0);
+}
+
+/* -- successors ------------------------------------------------------------------------------ */
+
+static void
+a_successor_supersedes_and_removes_the_old_certificate_object(void **state)
+{
+        struct order *successor = new_order("device-1");
+        struct order *old;
+
+        (void)state;
+        run(new_order("device-1"));
+        successor->replaces = back->number;
+        successor->wishes.key_uri = text_copy("pkcs11:serial=f00d;object=device-1");
+        run(successor);
+        assert_stopped(ERROR_NONE, ORDER_DELIVERED);
+        assert_int_equal(fake_token.made, 1);
+        assert_int_equal(fake_token.counts[FAKE_DESTROY], 1);
+        old = reload(1);
+        assert_int_equal(old->state, ORDER_SUPERSEDED);
+        assert_int_equal(old->superseded_by, 2);
+        order_free(old);
+}
+
+static void
+a_predecessor_is_superseded_later_when_the_token_went_away(void **state)
+{
+        struct order *successor = new_order("device-1");
+        struct order *old;
+
+        (void)state;
+        run(new_order("device-1"));
+        successor->replaces = back->number;
+        successor->wishes.key_uri = text_copy("pkcs11:serial=f00d;object=device-1");
+        fake_token.failures[FAKE_DESTROY] = ERROR_TOKEN_REMOVED;
+        run(successor);
+        assert_stopped(ERROR_TOKEN_REMOVED, ORDER_DELIVERED);
+        fake_token.failures[FAKE_DESTROY] = ERROR_NONE;
+        run(reload(2));
+        old = reload(1);
+        assert_int_equal(old->state, ORDER_SUPERSEDED);
+        order_free(old);
+}
+
+/* -- stopping -------------------------------------------------------------------------------- */
+
+static void
+the_first_signal_keeps_what_was_in_flight(void **state)
+{
+        (void)state;
+        stop = 1;
+        waiting = new_order("device-1");
+        struct error err = { 0 };
+
+        assert_done(drive_run(&options, give_next, take_back, NULL, &err), err);
+        assert_null(back);
+        assert_int_equal(fake_token.made, 0);
+        order_free(MOVE(waiting));
+}
+
+static void
+facts_are_told_only_after_they_are_on_record(void **state)
+{
+        static const char *const expected[] = { "planned",   "keyed",  "csr-signed", "requested",
+                                                "submitted", "issued", "verified",   "delivered" };
+        size_t found = 0;
+
+        (void)state;
+        run(new_order("device-1"));
+        for (size_t i = 0; i < told_count && found < ARRAY_LENGTH(expected); i++)
+                found += strcmp(told[i], expected[found]) == 0;
+        assert_int_equal(found, ARRAY_LENGTH(expected));
+}
+
+/* -- files ----------------------------------------------------------------------------------- */
+
+static void
+a_delivered_file_that_was_lost_is_written_again(void **state)
+{
+        struct error err = { 0 };
+
+        (void)state;
+        run(new_order("device-1"));
+        assert_int_equal(unlink(back->file_fullchain), 0);
+        assert_refused(deliver_check(back, &err), err, ERROR_NOT_PROVED);
+        run(reload(back->number));
+        assert_done(deliver_check(back, &err), err);
+}
+
+/* Runs last: the thread that hangs is left behind. */
+static void
+a_module_that_hangs_keeps_only_its_order(void **state)
+{
+        (void)state;
+        options.token_timeout_ms = 100;
+        fake_token.hang_ms = 1500;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_TOKEN_HANGS, ORDER_PLANNED);
+        assert_int_equal(back->number, 1);
+        assert_true(drive_hangs());
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(an_order_goes_from_key_to_files_in_one_run),
+                TEST(what_the_ledger_has_is_what_came_back),
+                TEST(a_root_is_pinned_at_first_use_and_not_asked_for_again),
+                TEST(with_root_and_algorithm_two_operations_are_enough),
+                TEST(who_may_not_describe_learns_the_algorithm_from_the_ca_certificate),
+                TEST(a_held_order_stops_with_its_csr),
+                TEST(without_waiting_it_stops_at_submitted_and_can_be_fetched),
+                TEST(a_certificate_that_is_not_ready_is_asked_for_again),
+                TEST(a_default_label_is_never_given_twice_on_a_token),
+                TEST(nothing_is_recorded_when_the_token_is_absent),
+                TEST(a_ca_that_is_not_active_is_told_before_a_key_is_made),
+                TEST(a_given_label_that_is_taken_is_refused),
+                TEST(a_second_open_order_of_a_name_is_refused),
+                TEST(a_token_that_goes_away_leaves_the_state_and_resume_goes_on),
+                TEST(a_key_that_was_made_before_the_crash_is_adopted),
+                TEST(a_key_that_is_gone_is_a_verdict),
+                TEST(fetching_without_the_token_is_pending),
+                TEST(a_request_whose_answer_was_lost_is_sent_again_with_its_token),
+                TEST(after_four_and_a_half_minutes_a_lost_answer_may_mean_a_duplicate),
+                TEST(a_request_that_never_left_is_no_duplicate_however_late),
+                TEST(a_refusal_for_good_is_a_verdict),
+                TEST(a_denial_leaves_the_order_where_it_is),
+                TEST(a_failed_issue_is_asked_once_more_with_a_new_token),
+                TEST(two_failed_issues_are_a_verdict),
+                TEST(an_outage_is_waited_out_when_there_is_time),
+                TEST(a_certificate_for_another_key_is_never_delivered),
+                TEST(a_certificate_of_another_root_waits_for_a_person),
+                TEST(a_successor_supersedes_and_removes_the_old_certificate_object),
+                TEST(a_predecessor_is_superseded_later_when_the_token_went_away),
+                TEST(the_first_signal_keeps_what_was_in_flight),
+                TEST(facts_are_told_only_after_they_are_on_record),
+                TEST(a_delivered_file_that_was_lost_is_written_again),
+                TEST(a_module_that_hangs_keeps_only_its_order),
+        };
+        int failed = cmocka_run_group_tests_name("drive", tests, NULL, NULL);
+
+        fflush(NULL);
+        _exit(failed);
+}
