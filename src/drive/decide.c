@@ -424,7 +424,8 @@ load_predecessor(struct conductor *conductor, struct ride *ride, struct error *e
         ride->predecessor = ledger_get(conductor->options->ledger, ride->order->replaces, err);
         if (!ride->predecessor)
                 return false;
-        if (order_may_move(ride->predecessor->state, ORDER_SUPERSEDED))
+        if (ride->predecessor->state == ORDER_DELIVERED ||
+            ride->predecessor->state == ORDER_INSTALLED)
                 return true;
         order_free(MOVE(ride->predecessor));
         ride->retired = true;

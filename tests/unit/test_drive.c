@@ -469,7 +469,7 @@ static void
 two_failed_issues_are_a_verdict(void **state)
 {
         (void)state;
-        fake_ca.failures[FAKE_GET] = (struct fake_failure){ ERROR_ISSUE_FAILED };
+        fake_ca.failures[FAKE_GET] = (struct fake_failure){ .kind = ERROR_ISSUE_FAILED };
         run(new_order("device-1"));
         assert_stopped(ERROR_ISSUE_FAILED, ORDER_FAILED);
         assert_int_equal(fake_ca.counts[FAKE_ISSUE], 2);
