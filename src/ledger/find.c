@@ -275,6 +275,16 @@ add_condition(struct buf *where, bool wanted, const char *condition)
                 buf_add_text(where, condition);
 }
 
+/*
+ * What `resume` takes up: open orders that are not held, and delivered successors whose
+ * predecessor was not superseded yet.
+ */
+#define UNFINISHED                                                         \
+        " AND ((o.state IN " OPEN_STATES " AND o.held = 0)"                \
+        " OR (o.state = 'delivered' AND o.replaces IS NOT NULL AND EXISTS" \
+        " (SELECT 1 FROM orders p WHERE p.number = o.replaces"             \
+        " AND p.state IN ('delivered', 'installed'))))"
+
 static void
 filter_text(const struct ledger_filter *filter, struct buf *where)
 {
@@ -287,7 +297,7 @@ filter_text(const struct ledger_filter *filter, struct buf *where)
         add_condition(where, filter->token_serial,
                       " AND (o.token_serial = ?5 OR o.token_label = ?5)");
         add_condition(where, filter->ends_before, " AND o.not_after <= ?6");
-        add_condition(where, filter->only_open, " AND o.state IN " OPEN_STATES " AND o.held = 0");
+        add_condition(where, filter->only_open, UNFINISHED);
         add_condition(where, filter->only_newest, NEWEST_OF_NAME);
         if (!filter->states)
                 return;
