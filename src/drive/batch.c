@@ -107,7 +107,7 @@ collect_works(struct conductor *conductor)
                 struct ride *ride = ride_of(conductor, work->tag);
 
                 if (ride) {
-                        worker_taken_back(ride->worker);
+                        worker_taken_back(ride->worker, work);
                         ride_apply_work(conductor, ride, work);
                 }
                 work_free(work);
@@ -473,14 +473,28 @@ worker_for(struct conductor *conductor, const struct order *order)
         return worker;
 }
 
+static bool
+worker_may_start(const struct conductor *conductor, const struct worker *worker)
+{
+        for (size_t i = 0; i < conductor->worker_count; i++) {
+                if (worker_must_wait_for(worker, conductor->workers[i]))
+                        return false;
+        }
+        return true;
+}
+
 static void
 give_work(struct conductor *conductor, struct ride *ride, enum work_kind kind)
 {
-        struct work *work = work_new(kind, ride, ride->order);
-
         /* A ride stays with the worker that found its token, so that handles stay good. */
         if (!ride->worker)
                 ride->worker = worker_for(conductor, ride->order);
+        if (!worker_may_start(conductor, ride->worker)) {
+                ride->waiting = true; /* decided again when that other work comes back */
+                return;
+        }
+        struct work *work = work_new(kind, ride, ride->order);
+
         work->hold = ride->hold;
         if (kind == WORK_RETIRE)
                 buf_set(&work->old_certificate, view_buf(&ride->predecessor->certificate));
@@ -545,11 +559,17 @@ send_poll(struct conductor *conductor, struct ride *ride)
 
 /* The order stands still: its key handle is given up, then it goes back to its owner. */
 static void
-finish(struct conductor *conductor, struct ride *ride)
+finish(struct ride *ride)
 {
         ride->finished = true;
-        if (ride->hold && ride->worker && !worker_is_abandoned(ride->worker))
-                give_work(conductor, ride, WORK_RELEASE);
+        if (!ride->hold || worker_is_abandoned(ride->worker))
+                return;
+        struct work *work = work_new(WORK_RELEASE, ride, ride->order);
+
+        /* It touches no module, so it need not wait for anybody. */
+        work->hold = MOVE(ride->hold);
+        ride->at_worker = true;
+        worker_give(ride->worker, work);
 }
 
 static void
@@ -575,7 +595,7 @@ dispatch(struct conductor *conductor)
                         send_poll(conductor, ride);
                         break;
                 case DEED_FINISH:
-                        finish(conductor, ride);
+                        finish(ride);
                         break;
                 }
         }

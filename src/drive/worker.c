@@ -29,6 +29,8 @@ struct worker {
         /* the conductor's side */
         size_t load;
         int64_t given_at_ms; /* when the work that is under way was given or became the first */
+        bool loaded;         /* a work came back: its module is loaded */
+        bool cannot_lock;
 
         /* the thread's side */
         struct modules *modules;
@@ -486,6 +488,9 @@ run(struct worker *worker, struct work *work)
 
         assert(done == (work->error.kind == ERROR_NONE));
         work->took_ms = clock_boot_ms() - start;
+        work->cannot_lock =
+                worker->token &&
+                modules_cannot_lock(worker->modules, token_facts(worker->token)->module_path);
         log_debug("work-done", "kind=%s order=%lld took_ms=%lld error=%s", works[work->kind].name,
                   (long long)work->order->number, (long long)work->took_ms,
                   error_kind_name(work->error.kind));
@@ -555,10 +560,21 @@ worker_load(const struct worker *worker)
 }
 
 void
-worker_taken_back(struct worker *worker)
+worker_taken_back(struct worker *worker, const struct work *work)
 {
         worker->load--;
+        worker->loaded = true;
+        worker->cannot_lock = worker->cannot_lock || work->cannot_lock;
         worker->given_at_ms = clock_boot_ms();
+}
+
+bool
+worker_must_wait_for(const struct worker *worker, const struct worker *other)
+{
+        if (worker == other || !other->load || other->abandoned ||
+            !text_equal(worker->module, other->module))
+                return false;
+        return other->cannot_lock || !other->loaded || !worker->loaded;
 }
 
 int64_t

@@ -44,7 +44,8 @@ struct work {
         char *key_uri;
         struct buf spki;
         struct evidence evidence;
-        bool have_key; /* the five above are filled */
+        bool have_key;    /* the five above are filled */
+        bool cannot_lock; /* the module is for one thread at a time (CKR_CANT_LOCK) */
         struct buf csr;
         struct buf old_key_sha256; /* WORK_LOOK with --replace */
         char *notes;               /* what is worth telling, or NULL */
@@ -69,9 +70,15 @@ bool worker_serves(const struct worker *worker, const char *module, const char *
 
 void worker_give(struct worker *worker, struct work *work);
 
-/* Works given and not yet taken back by the conductor, which counts them here. */
+/* Works given and not yet taken back by the conductor, which tells so here. */
 size_t worker_load(const struct worker *worker);
-void worker_taken_back(struct worker *worker);
+void worker_taken_back(struct worker *worker, const struct work *work);
+
+/*
+ * May this worker start a work while `other` is at one?  Not when they share a module that is for
+ * one thread at a time, or of which that is not known yet: it is being loaded.
+ */
+bool worker_must_wait_for(const struct worker *worker, const struct worker *other);
 
 /* How long the work that came up last has been under way, in ms; 0 when idle. */
 int64_t worker_busy_ms(const struct worker *worker, int64_t boot_ms);
