@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -19,8 +18,6 @@ enum {
         TURN_MS = 200, /* a turn waits at most this long, so that signals are seen */
         TOLD_EVERY_MS = 10 * 1000,
         DEFAULT_TOKEN_TIMEOUT_MS = 120 * 1000,
-        COMMIT_TRIES = 5,
-        COMMIT_PAUSE_MS = 1000,
 };
 
 static atomic_bool hangs;
@@ -53,8 +50,8 @@ conductor_aws(struct conductor *conductor, struct error *err)
         return conductor->aws;
 }
 
-static int
-stop_level(const struct conductor *conductor)
+int
+conductor_stop_level(const struct conductor *conductor)
 {
         return conductor->options->stop ? *conductor->options->stop : 0;
 }
@@ -192,7 +189,8 @@ collect_hangs(struct conductor *conductor)
 static void
 collect_orders(struct conductor *conductor)
 {
-        while (!conductor->no_more && conductor->ride_count < WINDOW && !stop_level(conductor)) {
+        while (!conductor->no_more && conductor->ride_count < WINDOW &&
+               !conductor_stop_level(conductor)) {
                 struct order *order = conductor->next(conductor->context);
 
                 if (!order) {
@@ -207,7 +205,7 @@ collect_orders(struct conductor *conductor)
                 *end = ride;
                 conductor->ride_count++;
         }
-        if (stop_level(conductor))
+        if (conductor_stop_level(conductor))
                 conductor->no_more = true;
 }
 
@@ -232,7 +230,7 @@ decide_all(struct conductor *conductor)
         for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
                 if (ride->finished || ride_is_busy(ride) || ride->deed == DEED_FINISH)
                         continue;
-                if (stop_level(conductor)) {
+                if (conductor_stop_level(conductor)) {
                         /* What is in flight was finished and is recorded; nothing new is begun. */
                         if (!ride->fact_count)
                                 interrupt(ride);
@@ -243,205 +241,6 @@ decide_all(struct conductor *conductor)
                 ride->wake_ms = 0;
                 ride_decide(conductor, ride);
                 ride->waiting = ride->deed == DEED_NONE && !ride->fact_count;
-        }
-}
-
-/* -- commit ----------------------------------------------------------------------------------- */
-
-static bool
-record_predecessor(struct conductor *conductor, struct ride *ride, int64_t now, struct error *err)
-{
-        struct order *old = ride->predecessor;
-
-        old->superseded_by = ride->order->number;
-        old->state = ORDER_SUPERSEDED;
-        return ledger_update(conductor->options->ledger, old, "superseded", now, err);
-}
-
-static bool
-record_issuer(struct conductor *conductor, const struct order *order, int64_t now,
-              struct error *err)
-{
-        size_t length = certificate_length(view_buf(&order->chain));
-        struct view issuer = length ? view_of(order->chain.data, length) : view_buf(&order->root);
-        bool fresh;
-
-        if (!order->wishes.ca_arn)
-                return true;
-        return ledger_note_issuer(conductor->options->ledger, order->wishes.ca_arn, issuer, now,
-                                  &fresh, err);
-}
-
-static bool
-record_fact(struct conductor *conductor, struct ride *ride, size_t i, int64_t now,
-            struct error *err)
-{
-        struct ledger *ledger = conductor->options->ledger;
-        struct order *order = ride->order;
-        const char *name = ride->facts[i].name;
-        bool done;
-
-        order->state = ride->facts[i].state;
-        if (!order->number)
-                return ledger_insert(ledger, order, now, err);
-        done = ledger_update(ledger, order, name, now, err);
-        if (done && strcmp(name, "verified") == 0)
-                done = record_issuer(conductor, order, now, err);
-        if (done && strcmp(name, "predecessor-superseded") == 0)
-                done = record_predecessor(conductor, ride, now, err);
-        return done;
-}
-
-static bool
-record_ride(struct conductor *conductor, struct ride *ride, int64_t now, struct error *err)
-{
-        enum order_state last = ride->order->state;
-        bool done = true;
-
-        for (size_t i = 0; done && i < ride->fact_count; i++)
-                done = record_fact(conductor, ride, i, now, err);
-        ride->order->state = last;
-        return done;
-}
-
-static bool
-record_roots(struct conductor *conductor, int64_t now, struct error *err)
-{
-        for (struct ca *ca = conductor->cas; ca; ca = ca->next) {
-                if (ca->root_how && ca->root.len &&
-                    !ledger_pin_root(conductor->options->ledger, ca->arn, view_buf(&ca->root),
-                                     ca->root_how, now, err))
-                        return false;
-        }
-        return true;
-}
-
-static bool
-has_facts(const struct conductor *conductor)
-{
-        for (const struct ride *ride = conductor->rides; ride; ride = ride->next) {
-                if (ride->fact_count)
-                        return true;
-        }
-        return false;
-}
-
-/* One attempt at the turn's transaction; on failure nothing of it is in the ledger. */
-static bool
-commit_once(struct conductor *conductor, struct error *err)
-{
-        struct ledger *ledger = conductor->options->ledger;
-        int64_t now = clock_now();
-        bool done = ledger_begin(ledger, err);
-
-        for (struct ride *ride = conductor->rides; done && ride; ride = ride->next) {
-                bool fresh = !ride->order->number;
-
-                done = record_ride(conductor, ride, now, err);
-                ride->inserted = ride->inserted || (fresh && ride->order->number);
-        }
-        done = done && record_roots(conductor, now, err) && ledger_commit(ledger, err);
-        if (done)
-                return true;
-        ledger_rollback(ledger);
-        for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
-                if (ride->inserted)
-                        ride->order->number = 0;
-                ride->inserted = false;
-        }
-        return false;
-}
-
-/* Tell what is now on record. */
-static void
-tell_facts(struct conductor *conductor, struct ride *ride)
-{
-        for (size_t i = 0; i < ride->fact_count; i++)
-                conductor_tell(conductor, ride->facts[i].event, ride->order, ride->facts[i].name);
-        if (ride->notes)
-                conductor_tell(conductor, EVENT_NOTE, ride->order, ride->notes);
-        free(MOVE(ride->notes));
-        ride->fact_count = 0;
-        ride->inserted = false;
-        if (ride->predecessor && ride->predecessor->state == ORDER_SUPERSEDED)
-                order_free(MOVE(ride->predecessor));
-}
-
-static void
-committed(struct conductor *conductor)
-{
-        for (struct ca *ca = conductor->cas; ca; ca = ca->next) {
-                if (!ca->root_how || !ca->root.len)
-                        continue;
-                conductor_tell(conductor, EVENT_ROOT, NULL, ca->arn);
-                ca->root_how = NULL;
-        }
-        for (struct ride *ride = conductor->rides; ride; ride = ride->next)
-                tell_facts(conductor, ride);
-}
-
-/* A second order of a name that is open is that order's own error, not the turn's. */
-static bool
-blame_order(struct conductor *conductor, const struct error *err)
-{
-        if (err->kind != ERROR_ORDER_STATE)
-                return false;
-        for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
-                if (ride->order->number || !ride->fact_count)
-                        continue;
-                ride->fact_count = 0;
-                ride_stop(ride, err);
-                return true;
-        }
-        return false;
-}
-
-/*
- * The turn's facts go to the disk together.  While that fails nothing is dispatched; after some
- * tries the run ends, and what could not be recorded is told.
- */
-static bool
-commit(struct conductor *conductor, struct error *err)
-{
-        if (!has_facts(conductor))
-                return true;
-        failpoint("before-commit");
-        for (int tries = 1; !commit_once(conductor, err); tries++) {
-                log_info("commit-failed", "try=%d what=%s", tries, err->what);
-                if (blame_order(conductor, err)) {
-                        *err = (struct error){ 0 };
-                        if (!has_facts(conductor))
-                                return true;
-                        continue;
-                }
-                if (tries == COMMIT_TRIES || stop_level(conductor) > 1)
-                        return false;
-                struct timespec pause = { .tv_sec = COMMIT_PAUSE_MS / 1000 };
-
-                nanosleep(&pause, NULL);
-                *err = (struct error){ 0 };
-        }
-        failpoint("after-commit");
-        committed(conductor);
-        return true;
-}
-
-/* What the ledger could not take, for a person to keep. */
-static void
-tell_unrecorded(struct conductor *conductor)
-{
-        for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
-                const struct order *order = ride->order;
-
-                if (!ride->fact_count)
-                        continue;
-                CLEANUP(free_cleanup)
-                char *text = text_format("not recorded: order %lld '%s' is %s, certificate ARN %s",
-                                         (long long)order->number, order->wishes.name,
-                                         order_state_name(order->state),
-                                         order->certificate_arn ? order->certificate_arn : "none");
-
-                conductor_tell(conductor, EVENT_NOTE, order, text);
         }
 }
 
@@ -704,7 +503,7 @@ conductor_clear(struct conductor *conductor)
 static void
 abort_run(struct conductor *conductor, const struct error *err)
 {
-        tell_unrecorded(conductor);
+        conductor_tell_unrecorded(conductor);
         while (conductor->rides) {
                 struct ride *ride = conductor->rides;
 
@@ -756,14 +555,14 @@ drive_run(const struct drive_options *options, struct order *(*next)(void *conte
                 collect_hangs(&conductor);
                 collect_orders(&conductor);
                 decide_all(&conductor);
-                fine = commit(&conductor, err);
+                fine = conductor_commit(&conductor, err);
                 if (!fine)
                         break;
                 dispatch(&conductor);
                 hand_back(&conductor);
                 if (!conductor.rides && conductor.no_more)
                         break;
-                if (stop_level(&conductor) > 1) {
+                if (conductor_stop_level(&conductor) > 1) {
                         leave_now(&conductor);
                         break;
                 }

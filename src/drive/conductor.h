@@ -101,10 +101,24 @@ void ride_apply_reply(struct conductor *conductor, struct ride *ride,
 /* Hold the order's certificate against its wishes and note the verdict. */
 void ride_judge(struct ride *ride, struct ca *ca);
 
+/* -- record.c -------------------------------------------------------------------------------- */
+
+/*
+ * Record the facts of all orders in one transaction and tell them.  Tried again some times when it
+ * fails; false then, and nothing of the turn is in the ledger.
+ */
+bool conductor_commit(struct conductor *conductor, struct error *err) MUST_CHECK;
+
+/* Tell what the ledger could not take, ARNs above all. */
+void conductor_tell_unrecorded(struct conductor *conductor);
+
 /* -- batch.c --------------------------------------------------------------------------------- */
 
 /* The client, opened when it is first needed; NULL with the error. */
 struct aws_client *conductor_aws(struct conductor *conductor, struct error *err);
+
+/* 0 go on, 1 finish what is in flight, 2 leave now. */
+int conductor_stop_level(const struct conductor *conductor);
 
 /* A worker was abandoned inside a module: drive_hangs() is true from now on. */
 void drive_note_hang(void);
