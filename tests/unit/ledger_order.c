@@ -88,6 +88,17 @@ count_orders(const char *place)
         return count;
 }
 
+void
+child_leave(int status)
+{
+        char number[16];
+
+        fflush(stderr);
+        snprintf(number, sizeof(number), "%d", status);
+        execl("/bin/sh", "sh", "-c", "exit $0", number, NULL);
+        _exit(99);
+}
+
 int
 exit_status(pid_t child)
 {

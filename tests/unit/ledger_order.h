@@ -18,6 +18,12 @@ struct ledger *open_ledger(const char *place); /* or the test fails */
 void close_cleanup(struct ledger **ledger);
 size_t count_orders(const char *place);
 
+/*
+ * End a child.  A program takes its place, because valgrind would hold the memory that a child has
+ * from its parent against it.
+ */
+__attribute__((noreturn)) void child_leave(int status);
+
 /* A child's exit status, or 128 and the signal that ended it. */
 int exit_status(pid_t child);
 

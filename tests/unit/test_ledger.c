@@ -154,9 +154,9 @@ eight_processes_may_make_the_ledger_at_once(void **state)
 
                         if (!ledger || !ledger_insert(ledger, order, NOW, &err)) {
                                 fprintf(stderr, "%s: %s\n", err.what, err.about);
-                                _exit(1);
+                                child_leave(1);
                         }
-                        _exit(0);
+                        child_leave(0);
                 }
         }
         for (size_t i = 0; i < ARRAY_LENGTH(children); i++)
@@ -364,9 +364,9 @@ do_and_die(const char *place, void (*work)(const char *place))
         if (child == 0) {
                 work(place);
                 if (write(ready[1], "x", 1) != 1)
-                        _exit(1);
+                        child_leave(1);
                 pause();
-                _exit(1);
+                child_leave(1);
         }
         close(ready[1]);
         assert_int_equal(read(ready[0], &byte, 1), 1);
@@ -386,10 +386,10 @@ commit_one_and_leave_a_turn_open(const char *place)
         if (!ledger || !ledger_lock(ledger, "issue", 0, &err) || !ledger_begin(ledger, &err) ||
             !ledger_insert(ledger, kept, NOW, &err) || !ledger_commit(ledger, &err) ||
             !ledger_begin(ledger, &err) || !ledger_insert(ledger, lost, NOW, &err))
-                _exit(1);
+                child_leave(1);
         kept->state = ORDER_KEYED;
         if (!ledger_update(ledger, kept, "keyed", NOW, &err))
-                _exit(1);
+                child_leave(1);
 }
 
 static void
@@ -459,9 +459,9 @@ the_lock_is_waited_for(void **state)
 
                 if (!ledger || !ledger_lock(ledger, "batch", 0, &err) ||
                     write(ready[1], "x", 1) != 1)
-                        _exit(1);
+                        child_leave(1);
                 usleep(200000);
-                _exit(0);
+                child_leave(0);
         }
         assert_int_equal(read(ready[0], &byte, 1), 1);
         assert_refused(ledger_lock(other, "issue", 0, &err), err, ERROR_LEDGER_LOCKED);

@@ -26,7 +26,7 @@ in_a_child(void **state, void (*work)(const char *place))
         assert_true(child >= 0);
         if (child == 0) {
                 work(*state);
-                _exit(0);
+                child_leave(0);
         }
         status = exit_status(child);
         if (status == SKIPPED)
@@ -40,7 +40,7 @@ in_a_child(void **state, void (*work)(const char *place))
                 if (!(expression)) {                                                               \
                         fprintf(stderr, "%s:%d: %s [%s: %s, %s]\n", __FILE__, __LINE__,            \
                                 #expression, error_kind_name((err).kind), (err).what, (err).next); \
-                        _exit(1);                                                                  \
+                        child_leave(1);                                                            \
                 }                                                                                  \
         } while (0)
 
@@ -142,15 +142,15 @@ static void
 enlarge_disk(const char *place)
 {
         if (mount("tmpfs", place, "tmpfs", MS_REMOUNT, "size=4m,mode=700") != 0)
-                _exit(1);
+                child_leave(1);
 }
 
 static void
 fill_small_disk(const char *place)
 {
-        if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "", MS_REC | MS_PRIVATE, "") != 0 ||
             mount("tmpfs", place, "tmpfs", 0, "size=300k,mode=700") != 0)
-                _exit(SKIPPED);
+                child_leave(SKIPPED);
         fill_and_go_on(place, enlarge_disk);
 }
 
@@ -168,9 +168,9 @@ open_on_full_disk(const char *place)
         struct error err = { 0 };
         int fd;
 
-        if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "", MS_REC | MS_PRIVATE, "") != 0 ||
             mount("tmpfs", place, "tmpfs", 0, "size=64k,mode=700") != 0)
-                _exit(SKIPPED);
+                child_leave(SKIPPED);
         fd = open(ballast, O_WRONLY | O_CREAT, 0600);
         while (write(fd, block, sizeof(block)) > 0)
                 continue;
@@ -203,10 +203,10 @@ make_read_only(const char *place)
                 chmod(place, 0500);
                 return;
         }
-        if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-            mount(place, place, NULL, MS_BIND, NULL) != 0 ||
-            mount(NULL, place, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) != 0)
-                _exit(SKIPPED);
+        if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "", MS_REC | MS_PRIVATE, "") != 0 ||
+            mount(place, place, "", MS_BIND, "") != 0 ||
+            mount("none", place, "", MS_REMOUNT | MS_BIND | MS_RDONLY, "") != 0)
+                child_leave(SKIPPED);
 }
 
 static void
@@ -267,15 +267,15 @@ become_read_only(const char *place)
 
         child_wants(ledger, err);
         if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
-            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+            mount("none", "/", "", MS_REC | MS_PRIVATE, "") != 0 ||
             mount("tmpfs", place, "tmpfs", 0, "size=4m,mode=700") != 0)
-                _exit(SKIPPED);
+                child_leave(SKIPPED);
         ledger_close(ledger);
         ledger = ledger_open(place, &err);
         child_wants(ledger && ledger_insert(ledger, order, NOW, &err), err);
         ledger_close(ledger);
         if (mount("tmpfs", place, "tmpfs", MS_REMOUNT | MS_RDONLY, "mode=700") != 0)
-                _exit(SKIPPED);
+                child_leave(SKIPPED);
         child_wants(!ledger_open(place, &err), err);
         child_wants(err.kind == ERROR_LEDGER_READ_ONLY, err);
         child_wants(ledger_open_read(place, &err), err);
@@ -429,9 +429,9 @@ another_writer_is_waited_for(void **state)
                 struct ledger *other = ledger_open(*state, &err);
 
                 if (!other || !ledger_begin(other, &err) || write(ready[1], "x", 1) != 1)
-                        _exit(1);
+                        child_leave(1);
                 usleep(100000);
-                _exit(ledger_commit(other, &err) ? 0 : 1);
+                child_leave(ledger_commit(other, &err) ? 0 : 1);
         }
         assert_int_equal(read(ready[0], &byte, 1), 1);
         assert_done(ledger_insert(ledger, order, NOW, &err), err);
