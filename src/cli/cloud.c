@@ -1,0 +1,51 @@
+#include "cli/cloud.h"
+
+#include <stdlib.h>
+
+bool
+cloud_open(struct cloud *cloud, const struct command *command, const char *endpoint,
+           const char *profile, struct error *err)
+{
+        *cloud = (struct cloud){ .settings = command_aws(command, endpoint, profile, err) };
+        if (!cloud->settings)
+                return false;
+        cloud->client = aws_client_open(cloud->settings, err);
+        return cloud->client != NULL;
+}
+
+void
+cloud_cleanup(struct cloud *cloud)
+{
+        aws_client_close(cloud->client);
+        if (cloud->settings)
+                aws_settings_free(cloud->settings);
+        *cloud = (struct cloud){ 0 };
+}
+
+bool
+cloud_call(struct cloud *cloud, const char *region, const char *operation, char *body,
+           struct buf *reply, struct error *err)
+{
+        CLEANUP(free_cleanup) char *json = body;
+        struct aws_call call = {
+                .service = "acm-pca",
+                .region = region,
+                .operation = operation,
+                .body = view_text(json),
+        };
+
+        return aws_call(cloud->client, &call, reply, err);
+}
+
+bool
+cloud_describe(struct cloud *cloud, const char *ca_arn, struct pca_authority *authority,
+               struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf reply = { 0 };
+        struct ca_arn parts;
+
+        return ca_arn_parse(ca_arn, &parts, err) &&
+               cloud_call(cloud, parts.region, "DescribeCertificateAuthority",
+                          pca_write_describe(ca_arn), &reply, err) &&
+               pca_read_describe(view_buf(&reply), authority, err);
+}

@@ -1,0 +1,33 @@
+/*
+ * One question to AWS after the other, for the verbs that move no order.
+ */
+#ifndef CLI_CLOUD_H
+#define CLI_CLOUD_H
+
+#include "aws/pca.h"
+#include "cli/command.h"
+
+struct cloud {
+        struct aws_settings *settings;
+        struct aws_client *client;
+};
+
+/* `endpoint` and `profile` are those of an order, or NULL: those of the options. */
+bool cloud_open(struct cloud *cloud, const struct command *command, const char *endpoint,
+                const char *profile, struct error *err) MUST_CHECK;
+void cloud_cleanup(struct cloud *cloud);
+
+/*
+ * Call an operation of AWS Private CA in a Region and wait for the answer.
+ *
+ * body  its JSON; taken over and freed
+ * time  as aws_call()
+ */
+bool cloud_call(struct cloud *cloud, const char *region, const char *operation, char *body,
+                struct buf *reply, struct error *err) MUST_CHECK;
+
+/* DescribeCertificateAuthority. */
+bool cloud_describe(struct cloud *cloud, const char *ca_arn, struct pca_authority *authority,
+                    struct error *err) MUST_CHECK;
+
+#endif

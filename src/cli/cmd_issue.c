@@ -1,0 +1,186 @@
+/*
+ * issue, csr: an order from its wishes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/plan.h"
+#include "cli/run.h"
+#include "cli/show.h"
+#include "cli/verbs.h"
+#include "cli/wish.h"
+#include "order/csr.h"
+
+/* AWS_REGION and its like say nothing about Private CA calls: those go where the CA is. */
+static void
+note_region(const struct command *command, const struct wishes *wishes)
+{
+        static const char *const names[] = { "AWS_REGION", "AWS_DEFAULT_REGION" };
+
+        for (size_t i = 0; wishes->region && i < ARRAY_LENGTH(names); i++) {
+                const char *region = getenv(names[i]);
+
+                if (!region || !*region || strcmp(region, wishes->region) == 0)
+                        continue;
+                command_say(command, "note      %s=%s is not used: the CA is in %s", names[i],
+                            region, wishes->region);
+                return;
+        }
+}
+
+/* An order of that name is open: is it the one that is asked for? */
+static bool
+check_open(const struct order *open, const struct order *asked, struct error *err)
+{
+        CLEANUP(free_cleanup) char *difference = NULL;
+        bool same = wishes_equal(&open->wishes, &asked->wishes, &difference);
+
+        if (same && asked->csr.len && open->csr.len &&
+            !view_equal(view_buf(&open->csr), view_buf(&asked->csr))) {
+                difference = text_copy("--csr: another request");
+                same = false;
+        }
+        if (same && open->held == asked->held)
+                return true;
+        if (same) {
+                error_set(err, open->held ? ERROR_HELD : ERROR_ORDER_STATE,
+                          open->held ? "the order is held: its CSR is on the way"
+                                     : "an order of that name is on its way to the CA");
+                error_advise(err,
+                             open->held
+                                     ? "p11cert submit %s sends it, p11cert import %s FILE "
+                                       "takes a certificate in"
+                                     : "p11cert resume goes on with it (%s, see p11cert show %s)",
+                             open->wishes.name, open->wishes.name);
+        } else {
+                error_set(err, ERROR_ORDER_DIFFERS,
+                          "an order of that name asks for something else: %s", difference);
+                error_advise(err, "repeat it as it was (p11cert show %s), or take another --name",
+                             open->wishes.name);
+        }
+        return error_about(err, "order %lld '%s', %s", (long long)open->number, open->wishes.name,
+                           order_state_name(open->state));
+}
+
+bool
+issue_look_up(struct command *command, struct ledger *ledger, struct order **order,
+              struct error *err)
+{
+        struct error none = { 0 };
+        struct order *newest = ledger_newest(ledger, (*order)->wishes.name, &none);
+        bool good = true;
+
+        if (!newest && none.kind != ERROR_NONE)
+                *err = none;
+        if (!newest)
+                return none.kind == ERROR_NONE;
+        if (order_state_is_open(newest->state)) {
+                good = check_open(newest, *order, err);
+        } else {
+                good = error_set(err, ERROR_NOTHING, "the order is %s already",
+                                 order_state_name(newest->state));
+                error_about(err, "order %lld '%s'", (long long)newest->number, newest->wishes.name);
+                error_advise(err, "p11cert renew %s makes a successor; another --name a second one",
+                             newest->wishes.name);
+        }
+        newest->error = (struct error){ 0 };
+        command_answer_order(command, newest, show_order_summary);
+        if (!good) {
+                order_free(newest);
+                return false;
+        }
+        command_say(command, "%s order %lld '%s', which is %s",
+                    command->dry_run ? "would resume" : "resuming", (long long)newest->number,
+                    newest->wishes.name, order_state_name(newest->state));
+        order_free(*order);
+        *order = newest;
+        return true;
+}
+
+/* The order that is asked for: a new one, or the open one of that name. */
+static bool
+prepare(struct command *command, struct ledger *ledger, struct order **order, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf used = { 0 };
+
+        if (!issue_look_up(command, ledger, order, err))
+                return false;
+        if ((*order)->number)
+                return true;
+        if (!wish_default(&(*order)->wishes, command->state, &used, err))
+                return false;
+        note_region(command, &(*order)->wishes);
+        if (used.len)
+                command_say(command, "defaults  %s", buf_text(&used));
+        if (!option_text(&command->options, OPTION_NAME))
+                command_say(command, "name      %s", (*order)->wishes.name);
+        return true;
+}
+
+bool
+cmd_issue(struct command *command, struct error *err)
+{
+        CLEANUP(order_cleanup) struct order *order = order_new();
+        CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
+        CLEANUP(run_cleanup) struct run run = { 0 };
+
+        if (!wish_read(&command->options, true, order, err))
+                return false;
+        if (command->dry_run)
+                return plan_show(command, &order, err);
+        ledger = command_ledger(command, err);
+        if (!ledger || !run_open(&run, command, ledger, err) ||
+            !prepare(command, ledger, &order, err))
+                return false;
+        run.no_wait = option_flag(&command->options, OPTION_NO_WAIT);
+        run_add(&run, MOVE(order));
+        return run_one(&run, err);
+}
+
+/* -- csr --------------------------------------------------------------------------------------- */
+
+enum { CSR_MODE = 0644 };
+
+/* The CSR goes to the file, or is the answer itself. */
+static bool
+hand_out(struct command *command, const struct order *order, struct error *err)
+{
+        CLEANUP(free_cleanup) char *pem = csr_pem(view_buf(&order->csr));
+        const char *path = command->argument_count ? command->arguments[0] : "-";
+
+        if (strcmp(path, "-") != 0) {
+                if (!file_write(path, CSR_MODE, view_text(pem), err))
+                        return error_advise(err, "the order is held; repeat the command with "
+                                                 "another file");
+                show_fact(&command->text, "CSR", path);
+                return true;
+        }
+        cJSON_AddStringToObject(command->answer, "csr", pem);
+        if (command->output == OUTPUT_TEXT)
+                command_say(command, "order %lld '%s' is held", (long long)order->number,
+                            order->wishes.name);
+        buf_clear(&command->text);
+        buf_add_text(&command->text, pem);
+        return true;
+}
+
+bool
+cmd_csr(struct command *command, struct error *err)
+{
+        CLEANUP(order_cleanup) struct order *order = order_new();
+        CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
+        CLEANUP(run_cleanup) struct run run = { 0 };
+
+        order->held = true;
+        if (!wish_read(&command->options, false, order, err))
+                return false;
+        if (command->dry_run)
+                return plan_show(command, &order, err);
+        ledger = command_ledger(command, err);
+        if (!ledger || !run_open(&run, command, ledger, err) ||
+            !prepare(command, ledger, &order, err))
+                return false;
+        run_add(&run, MOVE(order));
+        return run_one(&run, err) && hand_out(command, run.orders[0], err);
+}

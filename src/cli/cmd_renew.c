@@ -1,0 +1,203 @@
+/*
+ * renew: a successor with the same key, for orders that are named or due.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "cli/run.h"
+#include "cli/show.h"
+#include "cli/tracking.h"
+#include "cli/verbs.h"
+#include "cli/wish.h"
+
+/* The wishes of the predecessor, but for what belongs to its key alone. */
+static struct order *
+successor_of(const struct order *before)
+{
+        struct order *order = order_new();
+
+        wishes_copy(&order->wishes, &before->wishes);
+        text_assign(&order->wishes.key_uri, before->key_uri);
+        text_assign(&order->wishes.label, NULL);
+        buf_clear(&order->wishes.given_id);
+        order->wishes.replace = false;
+        order->wishes.not_before = 0;
+        order->replaces = before->number;
+        if (before->wishes.csr_given) {
+                /* The request of a CSR that was given is the same one again. */
+                buf_set(&order->csr, view_buf(&before->csr));
+                buf_set(&order->spki, view_buf(&before->spki));
+                text_assign(&order->wishes.key_uri, before->wishes.key_uri);
+        }
+        return order;
+}
+
+static bool
+refuse(const struct order *order, enum error_kind kind, const char *what, struct error *err)
+{
+        error_set(err, kind, "%s", what);
+        return error_about(err, "order %lld '%s', %s", (long long)order->number, order->wishes.name,
+                           order_state_name(order->state));
+}
+
+static bool
+check_predecessor(const struct order *before, struct error *err)
+{
+        if (before->state == ORDER_DELIVERED || before->state == ORDER_INSTALLED) {
+                if (!before->revoked_at)
+                        return true;
+                refuse(before, ERROR_ORDER_STATE, "its certificate was revoked", err);
+                return error_advise(err, "issue a new certificate under another name");
+        }
+        if (before->state == ORDER_SUPERSEDED) {
+                refuse(before, ERROR_NOTHING, "it has a successor already", err);
+                return error_advise(err, "p11cert show %lld shows the successor",
+                                    (long long)before->superseded_by);
+        }
+        refuse(before, ERROR_ORDER_STATE, "only what was delivered can be renewed", err);
+        return error_advise(err, "`p11cert resume` goes on with what was interrupted");
+}
+
+/* A relative validity is meant anew each time; a fixed end that is over cannot be. */
+static bool
+check_validity(const struct wishes *wishes, const struct order *before, struct error *err)
+{
+        bool fixed = wishes->validity.type == VALIDITY_END_DATE ||
+                     wishes->validity.type == VALIDITY_ABSOLUTE;
+
+        if (!fixed || wishes->validity.value > before->not_after)
+                return true;
+        error_set(err, ERROR_USAGE, "its validity has a fixed end, which a successor cannot share");
+        error_about(err, "order %lld '%s'", (long long)before->number, wishes->name);
+        return error_advise(err, "give another --validity");
+}
+
+/* The successor to move: a new one, or the one that is on its way. */
+static struct order *
+find_successor(struct command *command, struct ledger *ledger, const struct order *before,
+               struct error *err)
+{
+        bool override = option_flag(&command->options, OPTION_OVERRIDE);
+        struct error none = { 0 };
+        CLEANUP(order_cleanup)
+        struct order *newest = ledger_newest(ledger, before->wishes.name, &none);
+        CLEANUP(order_cleanup) struct order *order = NULL;
+
+        if (!newest && none.kind != ERROR_NONE) {
+                *err = none;
+                return NULL;
+        }
+        if (newest && newest->number != before->number && order_state_is_open(newest->state)) {
+                command_say(command, "resuming order %lld '%s', which is %s",
+                            (long long)newest->number, newest->wishes.name,
+                            order_state_name(newest->state));
+                order = MOVE(newest);
+        } else {
+                if (!check_predecessor(before, err))
+                        return NULL;
+                order = successor_of(before);
+                if (!wish_amend(&command->options, &order->wishes, err) ||
+                    !check_validity(&order->wishes, before, err))
+                        return NULL;
+        }
+        if (!wish_check_recorded(&command->options, override, &order->wishes, err))
+                return NULL;
+        return MOVE(order);
+}
+
+/* -- which ones
+ * ------------------------------------------------------------------------------------ */
+
+struct chosen {
+        int64_t *list;
+        size_t count;
+};
+
+static bool
+note_number(void *context, const struct order *order)
+{
+        struct chosen *chosen = context;
+
+        chosen->list = memory_grow(chosen->list, chosen->count + 1, sizeof(int64_t));
+        chosen->list[chosen->count++] = order->number;
+        return true;
+}
+
+static bool
+add_successor(struct command *command, struct run *run, const struct order *before,
+              struct error *err)
+{
+        struct order *order = find_successor(command, run->ledger, before, err);
+
+        if (!order)
+                return false;
+        run_add(run, order);
+        return true;
+}
+
+static bool
+add_due(struct command *command, struct run *run, struct error *err)
+{
+        struct chosen chosen = { 0 };
+        bool good = tracking_due(command, run->ledger, true, note_number, &chosen, err);
+
+        for (size_t i = 0; good && i < chosen.count; i++) {
+                CLEANUP(order_cleanup)
+                struct order *before = ledger_get(run->ledger, chosen.list[i], err);
+
+                good = before && add_successor(command, run, before, err);
+        }
+        free(chosen.list);
+        if (good && !run->count)
+                good = error_set(err, ERROR_NOTHING, "nothing is due");
+        return good;
+}
+
+static bool
+add_named(struct command *command, struct run *run, struct error *err)
+{
+        for (size_t i = 0; i < command->argument_count; i++) {
+                CLEANUP(order_cleanup)
+                struct order *before = ledger_find(run->ledger, command->arguments[i], err);
+
+                if (!before)
+                        return false;
+                /* The name of a lineage means the successor that is on its way. */
+                if (order_state_is_open(before->state) && before->replaces) {
+                        run_add(run, MOVE(before));
+                        continue;
+                }
+                if (!add_successor(command, run, before, err))
+                        return false;
+        }
+        return true;
+}
+
+bool
+cmd_renew(struct command *command, struct error *err)
+{
+        bool due = option_flag(&command->options, OPTION_DUE);
+        CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
+        CLEANUP(run_cleanup) struct run run = { 0 };
+
+        if (due == (command->argument_count > 0)) {
+                error_set(err, ERROR_USAGE, "either name what to renew, or say --due");
+                return error_advise(err, "`p11cert due` lists what would be renewed");
+        }
+        /* One that is named is answered like `issue`, its errors too. */
+        if (command->argument_count == 1)
+                command->answer = show_order_json(NULL);
+        ledger = command_ledger(command, err);
+        if (!ledger || !run_open(&run, command, ledger, err) ||
+            !(due ? add_due(command, &run, err) : add_named(command, &run, err)))
+                return false;
+        if (command->dry_run) {
+                cJSON_Delete(MOVE(command->answer));
+                for (size_t i = 0; i < run.count; i++)
+                        command_stream_order(command, run.orders[i], show_order_line);
+                command_say(command, "dry run: these successors would be made");
+                return true;
+        }
+        run.no_wait = option_flag(&command->options, OPTION_NO_WAIT);
+        return command->argument_count == 1 ? run_one(&run, err) : run_many(&run, err);
+}

@@ -1,0 +1,322 @@
+#include "cli/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "aws/pca.h"
+#include "base/file.h"
+#include "cli/ask.h"
+#include "cli/show.h"
+#include "drive/batch.h"
+#include "order/cert.h"
+
+enum { ROOT_BYTES = 1 << 20, LOCK_WAIT_MS = 10000, TOKEN_TIMEOUT_MS = 120000 };
+
+void
+ledger_cleanup(struct ledger **ledger)
+{
+        ledger_close(*ledger);
+}
+
+void
+aws_settings_cleanup(struct aws_settings **settings)
+{
+        if (*settings)
+                aws_settings_free(*settings);
+}
+
+void
+aws_client_cleanup(struct aws_client **client)
+{
+        aws_client_close(*client);
+}
+
+/* -- talk and answers --------------------------------------------------------------------- */
+
+void
+command_say(const struct command *command, const char *format, ...)
+{
+        CLEANUP(free_cleanup) char *text = NULL;
+        va_list arguments;
+
+        if (command->quiet)
+                return;
+        va_start(arguments, format);
+        int length = vasprintf(&text, format, arguments);
+
+        va_end(arguments);
+        assert(length >= 0);
+        CLEANUP(free_cleanup) char *printable = show_printable(text);
+
+        fprintf(stderr, "%s\n", printable);
+}
+
+bool
+command_is_talkative(const struct command *command)
+{
+        return !command->quiet && command->output == OUTPUT_TEXT;
+}
+
+void
+command_answer_order(struct command *command, const struct order *order,
+                     void (*text)(struct buf *out, const struct order *order))
+{
+        cJSON_Delete(command->answer);
+        command->answer = show_order_json(order);
+        text(&command->text, order);
+}
+
+static void
+print_json(const struct command *command, const cJSON *json, const char *end)
+{
+        char *text =
+                command->output == OUTPUT_JSONL ? cJSON_PrintUnformatted(json) : cJSON_Print(json);
+
+        fprintf(stdout, "%s%s", text, end);
+        cJSON_free(text);
+}
+
+void
+command_stream_order(struct command *command, const struct order *order,
+                     void (*line)(struct buf *out, const struct order *order))
+{
+        if (command->output == OUTPUT_TEXT) {
+                CLEANUP(buf_cleanup) struct buf text = { 0 };
+
+                if (!command->streamed && line == show_order_line)
+                        fputs(show_order_head(), stdout);
+                line(&text, order);
+                fputs(buf_text(&text), stdout);
+        } else {
+                cJSON *json = show_order_json(order);
+                bool lines = command->output == OUTPUT_JSONL;
+
+                if (!lines)
+                        fputs(command->streamed ? ",\n" : "{\"orders\": [\n", stdout);
+                print_json(command, json, lines ? "\n" : "");
+                cJSON_Delete(json);
+        }
+        command->streaming = true;
+        command->streamed++;
+}
+
+/* The end of {"orders": […]}, with the error if there is one that concerns the whole. */
+static void
+finish_stream(struct command *command, const struct error *err)
+{
+        bool failed = err->kind != ERROR_NONE && err->kind != ERROR_NOTHING;
+        cJSON *error = failed ? show_error_json(err) : NULL;
+
+        if (command->output == OUTPUT_JSON) {
+                char *text = error ? cJSON_Print(error) : NULL;
+
+                fputs(command->streamed ? "\n]" : "{\"orders\": []", stdout);
+                if (text)
+                        fprintf(stdout, ", \"error\": %s", text);
+                fputs("}\n", stdout);
+                cJSON_free(text);
+        } else if (error) {
+                cJSON *line = cJSON_CreateObject();
+
+                cJSON_AddItemToObject(line, "error", MOVE(error));
+                print_json(command, line, "\n");
+                cJSON_Delete(line);
+        }
+        cJSON_Delete(error);
+}
+
+static void
+finish_json(struct command *command, const struct error *err)
+{
+        enum answer_shape shape = command->verb ? command->verb->shape : ANSWER_OTHER;
+
+        if (command->streaming || (shape == ANSWER_ORDERS && !command->answer)) {
+                finish_stream(command, err);
+                return;
+        }
+        if (!command->answer)
+                command->answer =
+                        shape == ANSWER_ORDER ? show_order_json(NULL) : cJSON_CreateObject();
+        if (err->kind != ERROR_NONE) {
+                cJSON_DeleteItemFromObject(command->answer, "error");
+                cJSON_AddItemToObject(command->answer, "error", show_error_json(err));
+        }
+        print_json(command, command->answer, "\n");
+}
+
+int
+command_finish(struct command *command, const struct error *err)
+{
+        int status = error_exit_status(err->kind);
+
+        if (command->output == OUTPUT_TEXT)
+                fputs(buf_text(&command->text), stdout);
+        else
+                finish_json(command, err);
+        /* Who pipes the answer somewhere has to learn that it did not get there. */
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                fputs("p11cert: the answer could not be written to standard output\n", stderr);
+                status = status ? status : 1;
+        }
+        if (err->kind != ERROR_NONE && (command->output == OUTPUT_TEXT || !command->quiet)) {
+                CLEANUP(buf_cleanup) struct buf text = { 0 };
+
+                show_error_text(&text, err, command->color);
+                fputs(buf_text(&text), stderr);
+        }
+        return status;
+}
+
+void
+command_clear(struct command *command)
+{
+        options_clear(&command->options);
+        config_clear(&command->config);
+        pin_source_clear(&command->pin);
+        cJSON_Delete(MOVE(command->answer));
+        buf_clear(&command->text);
+        free(MOVE(command->state));
+        free(MOVE(command->arguments));
+}
+
+/* -- what commands need ------------------------------------------------------------------- */
+
+const char *
+command_need(const struct command *command, enum option_id id, const char *example,
+             struct error *err)
+{
+        const char *text = option_text(&command->options, id);
+
+        if (text)
+                return text;
+        error_set(err, ERROR_USAGE, "'%s' needs --%s", command->verb->name, option_row(id)->name);
+        error_advise(err, "%s", example);
+        return NULL;
+}
+
+bool
+command_confirm(const struct command *command, const char *question, struct error *err)
+{
+        bool yes = false;
+
+        if (option_flag(&command->options, OPTION_YES))
+                return true;
+        if (option_flag(&command->options, OPTION_NO_PROMPT)) {
+                error_set(err, ERROR_USAGE, "nobody may be asked: %s", question);
+                return error_advise(err, "repeat the command with --yes");
+        }
+        if (!ask_yes(question, &yes, err))
+                return false;
+        if (yes)
+                return true;
+        return error_set(err, ERROR_NOTHING, "nothing was done, as the answer was no");
+}
+
+const struct pin_source *
+command_pin(const struct command *command)
+{
+        return command->pin.kind == PIN_NONE ? NULL : &command->pin;
+}
+
+pin_ask *
+command_ask(const struct command *command)
+{
+        return option_flag(&command->options, OPTION_NO_PROMPT) ? NULL : ask_pin;
+}
+
+char *
+command_guard_folder(const struct command *command)
+{
+        return text_format("%s/pin-guard", command->state);
+}
+
+void
+command_login(const struct command *command, struct token_login *login, char **guard_folder)
+{
+        *guard_folder = command_guard_folder(command);
+        *login = (struct token_login){
+                .source = command_pin(command),
+                .ask = command_ask(command),
+                .guard_folder = *guard_folder,
+                .retry_pin = option_flag(&command->options, OPTION_RETRY_PIN),
+        };
+}
+
+int64_t
+command_token_timeout_ms(const struct command *command)
+{
+        return option_span(&command->options, OPTION_TOKEN_TIMEOUT, TOKEN_TIMEOUT_MS);
+}
+
+struct ledger *
+command_ledger(const struct command *command, struct error *err)
+{
+        int64_t wait_ms = option_span(&command->options, OPTION_LOCK_WAIT, LOCK_WAIT_MS);
+        struct ledger *ledger = ledger_open(command->state, err);
+
+        if (!ledger)
+                return NULL;
+        if (ledger_lock(ledger, command->verb->name, wait_ms, err))
+                return ledger;
+        ledger_close(ledger);
+        return NULL;
+}
+
+struct aws_settings *
+command_aws(const struct command *command, const char *endpoint, const char *profile,
+            struct error *err)
+{
+        const struct options *options = &command->options;
+        struct aws_options asked = {
+                .profile = profile ? profile : option_text(options, OPTION_PROFILE),
+                .region = option_text(options, OPTION_REGION),
+                .endpoint_url = endpoint ? endpoint : option_text(options, OPTION_ENDPOINT_URL),
+                .ca_bundle = option_text(options, OPTION_CA_BUNDLE),
+                .role_arn = option_text(options, OPTION_ROLE_ARN),
+                .external_id = option_text(options, OPTION_EXTERNAL_ID),
+                .role_session_name = option_text(options, OPTION_ROLE_SESSION_NAME),
+        };
+
+        return aws_settings_open(&asked, err);
+}
+
+bool
+command_root(const struct command *command, struct buf *root, struct error *err)
+{
+        const char *path = option_text(&command->options, OPTION_ROOT);
+        CLEANUP(buf_cleanup) struct buf text = { 0 };
+
+        if (!path)
+                return true;
+        if (!file_read(path, ROOT_BYTES, &text, err) ||
+            !certificates_read(view_buf(&text), root, NULL, err))
+                return error_about(err, "--root %s", path);
+        if (certificate_is_root(view_buf(root)))
+                return true;
+        error_set(err, ERROR_INPUT, "the certificate in '%s' is not a root", path);
+        return error_advise(err,
+                            "--root takes the self-signed certificate at the top of the chain");
+}
+
+const char *
+command_ca(const struct command *command, const char *argument, struct error *err)
+{
+        const char *arn = argument ? argument
+                                   : command_need(command, OPTION_CA,
+                                                  "`p11cert ca list` shows the CAs there are", err);
+        const struct option_value *region = option_value(&command->options, OPTION_REGION);
+        struct ca_arn parts;
+
+        if (!arn || !ca_arn_parse(arn, &parts, err))
+                return NULL;
+        if (region->origin == ORIGIN_LINE && strcmp(region->texts[0], parts.region) != 0) {
+                error_set(err, ERROR_USAGE, "the CA is in Region %s, but --region says %s",
+                          parts.region, region->texts[0]);
+                error_advise(err, "leave --region out: it comes from the CA's ARN");
+                return NULL;
+        }
+        return arn;
+}

@@ -1,0 +1,24 @@
+/*
+ * --dry-run of issue and csr: what would be asked for, after looking at token and CA.
+ */
+#ifndef CLI_PLAN_H
+#define CLI_PLAN_H
+
+#include "cli/command.h"
+#include "order/order.h"
+
+/*
+ * Make the plan the command's answer.  Reads token (without a login), CA and ledger, and changes
+ * nothing.  Errors are those that `issue` would meet.
+ */
+bool plan_show(struct command *command, struct order **order, struct error *err) MUST_CHECK;
+
+/*
+ * The order of that name that is there already, if any: an open one with equal wishes takes the
+ * place of `*order`.  Else the order that is there becomes the answer, with ERROR_NOTHING (it is
+ * delivered), ERROR_HELD, ERROR_ORDER_STATE or ERROR_ORDER_DIFFERS.  (cmd_issue.c)
+ */
+bool issue_look_up(struct command *command, struct ledger *ledger, struct order **order,
+                   struct error *err) MUST_CHECK;
+
+#endif

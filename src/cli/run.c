@@ -1,0 +1,210 @@
+#include "cli/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/show.h"
+#include "drive/batch.h"
+
+bool
+run_open(struct run *run, struct command *command, struct ledger *ledger, struct error *err)
+{
+        *run = (struct run){ .command = command, .ledger = ledger };
+        return command_root(command, &run->root, err);
+}
+
+void
+run_cleanup(struct run *run)
+{
+        for (size_t i = 0; i < run->count; i++)
+                order_free(run->orders[i]);
+        free(run->orders);
+        buf_clear(&run->root);
+        *run = (struct run){ 0 };
+}
+
+void
+run_add(struct run *run, struct order *order)
+{
+        run->orders = memory_grow(run->orders, run->count + 1, sizeof(struct order *));
+        run->orders[run->count++] = order;
+}
+
+/* -- one group, as the conductor asks for it ------------------------------------------------- */
+
+struct group {
+        struct order **orders; /* taken out as they are handed over, put back when they stand */
+        size_t count;
+        size_t next;
+        size_t back;
+};
+
+static struct order *
+give_next(void *context)
+{
+        struct group *group = context;
+
+        return group->next < group->count ? MOVE(group->orders[group->next++]) : NULL;
+}
+
+static void
+take_back(void *context, struct order *order)
+{
+        struct group *group = context;
+
+        assert(group->back < group->next);
+        group->orders[group->back++] = order;
+}
+
+static bool
+is_same_group(const struct order *a, const struct order *b)
+{
+        return text_equal(a->wishes.endpoint, b->wishes.endpoint) &&
+               text_equal(a->wishes.aws_profile, b->wishes.aws_profile);
+}
+
+/* Bring the orders of the first one's group to the front; how many there are. */
+static size_t
+gather(struct order **orders, size_t count)
+{
+        size_t same = 1;
+
+        for (size_t i = 1; i < count; i++) {
+                if (!is_same_group(orders[0], orders[i]))
+                        continue;
+                struct order *order = orders[i];
+
+                memmove(orders + same + 1, orders + same, (i - same) * sizeof(struct order *));
+                orders[same++] = order;
+        }
+        return same;
+}
+
+static bool
+move_group(const struct run *run, struct progress *progress, struct order **orders, size_t count,
+           struct error *err)
+{
+        const struct command *command = run->command;
+        const struct wishes *wishes = &orders[0]->wishes;
+        struct group group = { .orders = orders, .count = count };
+        CLEANUP(aws_settings_cleanup)
+        struct aws_settings *aws = command_aws(command, wishes->endpoint, wishes->aws_profile, err);
+
+        if (!aws)
+                return false;
+        struct drive_options options = {
+                .ledger = run->ledger,
+                .aws = aws,
+                .state = command->state,
+                .pin = command_pin(command),
+                .ask = command_ask(command),
+                .retry_pin = option_flag(&command->options, OPTION_RETRY_PIN),
+                .token_timeout_ms = command_token_timeout_ms(command),
+                .no_wait = run->no_wait,
+                .token_may_miss = run->token_may_miss,
+                .root = view_buf(&run->root),
+                .event = progress_event,
+                .context = progress,
+                .stop = interrupt_flag(),
+        };
+
+        return drive_run(&options, give_next, take_back, &group, err);
+}
+
+bool
+run_move(struct run *run, struct error *err)
+{
+        struct progress progress;
+        bool good = true;
+
+        progress_start(&progress, run->command, run->count > 1);
+        interrupt_catch();
+        for (size_t at = 0; good && at < run->count && !*interrupt_flag();) {
+                size_t count = gather(run->orders + at, run->count - at);
+
+                good = move_group(run, &progress, run->orders + at, count, err);
+                at += count;
+        }
+        interrupt_release();
+        /* An order in the hands of a module that hangs does not come back. */
+        size_t kept = 0;
+
+        for (size_t i = 0; i < run->count; i++) {
+                if (run->orders[i])
+                        run->orders[kept++] = run->orders[i];
+        }
+        run->count = kept;
+        return good;
+}
+
+/* -- the answer -------------------------------------------------------------------------------- */
+
+bool
+run_verdict(const struct order *order, struct error *err)
+{
+        if (order->error.kind != ERROR_NONE) {
+                *err = order->error;
+                return false;
+        }
+        if (order->state == ORDER_FAILED) {
+                error_set(err, ERROR_ORDER_FAILED, "the order failed");
+                return error_about(err, "order %lld '%s'", (long long)order->number,
+                                   order->wishes.name);
+        }
+        if (order->held || !order_state_is_open(order->state))
+                return true;
+        error_set(err, ERROR_PENDING, "the order is %s", order_state_name(order->state));
+        error_about(err, "order %lld '%s'", (long long)order->number, order->wishes.name);
+        return error_advise(err, "go on with: p11cert resume");
+}
+
+bool
+run_one(struct run *run, struct error *err)
+{
+        if (!run_move(run, err))
+                return false;
+        if (!run->count) {
+                error_set(err, ERROR_TOKEN_HANGS, "the token's module does not answer");
+                return error_advise(err, "unplug the token and plug it in again, then: p11cert "
+                                         "resume");
+        }
+        const struct order *order = run->orders[0];
+        bool good = run_verdict(order, err);
+
+        command_answer_order(run->command, order, show_order_summary);
+        /* What has no certificate yet has nothing to show but its error. */
+        if (!good && (!order->number || order->state < ORDER_SUBMITTED))
+                buf_clear(&run->command->text);
+        return good;
+}
+
+bool
+run_many(struct run *run, struct error *err)
+{
+        struct error first = { 0 };
+        size_t failed = 0;
+
+        if (!run_move(run, err))
+                return false;
+        for (size_t i = 0; i < run->count; i++) {
+                struct error why = { 0 };
+
+                command_stream_order(run->command, run->orders[i], show_order_line);
+                if (run_verdict(run->orders[i], &why))
+                        continue;
+                if (failed++ == 0)
+                        first = why;
+                if (run->count > 1)
+                        command_say(run->command, "%s: %s", run->orders[i]->wishes.name, why.what);
+        }
+        if (!failed)
+                return true;
+        if (run->count == 1) {
+                *err = first;
+                return false;
+        }
+        error_set(err, ERROR_BATCH_PARTIAL, "%zu of %zu orders stand still", failed, run->count);
+        return error_advise(err, "`p11cert show ORDER` tells why; `p11cert resume` goes on");
+}

@@ -1,0 +1,52 @@
+/*
+ * Moving orders: the bridge between the verbs and the conductor (drive/batch.h).  Shows progress,
+ * takes the orders back and makes the answer of them.
+ */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include "cli/command.h"
+#include "order/order.h"
+
+/* Orders that are moved together: one endpoint and one AWS profile. */
+struct run {
+        struct command *command;
+        struct ledger *ledger;
+        struct buf root;     /* --root, or empty */
+        bool no_wait;        /* stop at SUBMITTED */
+        bool token_may_miss; /* fetch */
+
+        struct order **orders; /* what to move, what stands still afterwards; owned */
+        size_t count;
+};
+
+/* `ledger` is locked and stays with the caller.  ERROR_INPUT for a bad --root. */
+bool run_open(struct run *run, struct command *command, struct ledger *ledger,
+              struct error *err) MUST_CHECK;
+void run_cleanup(struct run *run);
+
+/* Hand an order over. */
+void run_add(struct run *run, struct order *order);
+
+/*
+ * Move the orders, one group of equal endpoint and AWS profile after the other; each comes back
+ * into its place with `error` set where it stands still.
+ *
+ * errors  only what concerns the whole run
+ */
+bool run_move(struct run *run, struct error *err) MUST_CHECK;
+
+/*
+ * Move one order and make it the command's answer; its error, if any, is the error.
+ */
+bool run_one(struct run *run, struct error *err) MUST_CHECK;
+
+/*
+ * Move many and stream them as the answer.  One failed: its error; some: ERROR_BATCH_PARTIAL.
+ */
+bool run_many(struct run *run, struct error *err) MUST_CHECK;
+
+/* Why an order is not where it should be, or ERROR_NONE: its error, or that it is still open. */
+bool run_verdict(const struct order *order, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,473 @@
+#include "cli/show.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* -- text that may hold anything ---------------------------------------------------------- */
+
+/* How many bytes the well-formed UTF-8 character at `s` has; 0 for none (RFC 3629, 4). */
+static size_t
+character_length(const unsigned char *s)
+{
+        unsigned char low = 0x80;
+        unsigned char high = 0xBF;
+        size_t length;
+
+        if (s[0] < 0x80)
+                return 1;
+        if (s[0] >= 0xC2 && s[0] <= 0xDF) {
+                length = 2;
+        } else if (s[0] >= 0xE0 && s[0] <= 0xEF) {
+                length = 3;
+                low = s[0] == 0xE0 ? 0xA0 : low;
+                high = s[0] == 0xED ? 0x9F : high;
+        } else if (s[0] >= 0xF0 && s[0] <= 0xF4) {
+                length = 4;
+                low = s[0] == 0xF0 ? 0x90 : low;
+                high = s[0] == 0xF4 ? 0x8F : high;
+        } else {
+                return 0;
+        }
+        if (s[1] < low || s[1] > high)
+                return 0;
+        for (size_t i = 2; i < length; i++) {
+                if (s[i] < 0x80 || s[i] > 0xBF)
+                        return 0;
+        }
+        return length;
+}
+
+/* C0, DEL and C1: what makes a terminal do things. */
+static bool
+is_control(const unsigned char *s, size_t length)
+{
+        return s[0] < ' ' || s[0] == 0x7F || (length == 2 && s[0] == 0xC2 && s[1] < 0xA0);
+}
+
+static char *
+clean(const char *text, bool keep_controls)
+{
+        struct buf out = { 0 };
+
+        buf_add_text(&out, "");
+        for (const unsigned char *s = (const unsigned char *)text; *s;) {
+                size_t length = character_length(s);
+                bool drop = length == 0 || (!keep_controls && is_control(s, length));
+
+                if (drop)
+                        buf_add_text(&out, "\xEF\xBF\xBD"); /* U+FFFD */
+                else
+                        buf_add(&out, view_of(s, length));
+                s += length ? length : 1;
+        }
+        return (char *)out.data;
+}
+
+char *
+show_printable(const char *text)
+{
+        return clean(text, false);
+}
+
+/* -- JSON --------------------------------------------------------------------------------- */
+
+void
+show_add_text(cJSON *object, const char *name, const char *text)
+{
+        if (!text || !*text) {
+                cJSON_AddNullToObject(object, name);
+                return;
+        }
+        CLEANUP(free_cleanup) char *valid = clean(text, true);
+
+        cJSON_AddStringToObject(object, name, valid);
+}
+
+void
+show_add_time(cJSON *object, const char *name, int64_t when)
+{
+        char text[CLOCK_TEXT];
+
+        show_add_text(object, name, when ? clock_format(when, text) : NULL);
+}
+
+static void
+add_answer(cJSON *object, const char *name, enum answer answer)
+{
+        if (answer == ANSWER_UNKNOWN)
+                cJSON_AddNullToObject(object, name);
+        else
+                cJSON_AddBoolToObject(object, name, answer == ANSWER_YES);
+}
+
+static void
+add_number(cJSON *object, const char *name, int64_t number)
+{
+        if (number)
+                cJSON_AddNumberToObject(object, name, (double)number);
+        else
+                cJSON_AddNullToObject(object, name);
+}
+
+static enum key_type
+order_key_type(const struct order *order)
+{
+        enum key_type type = key_type_of_spki(view_buf(&order->spki));
+
+        return type != KEY_NONE ? type : order->wishes.key_type;
+}
+
+static cJSON *
+token_json(const struct order *order)
+{
+        cJSON *token = cJSON_CreateObject();
+
+        show_add_text(token, "label", order->token.label);
+        show_add_text(token, "serial", order->token.serial);
+        show_add_text(token, "uri", order->token.uri);
+        return token;
+}
+
+static cJSON *
+key_json(const struct order *order)
+{
+        CLEANUP(free_cleanup) char *id = hex_encode(view_buf(&order->key_id));
+        cJSON *key = cJSON_CreateObject();
+
+        show_add_text(key, "type", key_type_name(order_key_type(order)));
+        show_add_text(key, "id", id);
+        show_add_text(key, "uri", order->key_uri);
+        cJSON *evidence = cJSON_AddObjectToObject(key, "evidence");
+
+        add_answer(evidence, "local", order->evidence.local);
+        add_answer(evidence, "always_sensitive", order->evidence.always_sensitive);
+        add_answer(evidence, "never_extractable", order->evidence.never_extractable);
+        return key;
+}
+
+static cJSON *
+files_json(const struct order *order)
+{
+        cJSON *files = cJSON_CreateObject();
+
+        show_add_text(files, "certificate", order->file_certificate);
+        show_add_text(files, "chain", order->file_chain);
+        show_add_text(files, "fullchain", order->file_fullchain);
+        show_add_text(files, "root", order->file_root);
+        return files;
+}
+
+static cJSON *
+sans_json(const struct wishes *wishes)
+{
+        cJSON *sans = cJSON_CreateArray();
+
+        for (size_t i = 0; i < wishes->san_count; i++) {
+                CLEANUP(free_cleanup) char *valid = clean(wishes->sans[i], true);
+
+                cJSON_AddItemToArray(sans, cJSON_CreateString(valid));
+        }
+        return sans;
+}
+
+cJSON *
+show_order_json(const struct order *order)
+{
+        struct order *nothing = order ? NULL : order_new();
+        const struct order *o = order ? order : nothing;
+        bool recorded = o->number != 0;
+        cJSON *object = cJSON_CreateObject();
+
+        add_number(object, "order", o->number);
+        show_add_text(object, "name", o->wishes.name);
+        show_add_text(object, "state", recorded ? order_state_name(o->state) : NULL);
+        cJSON_AddBoolToObject(object, "maybe_duplicate", o->maybe_duplicate);
+        show_add_text(object, "ca_arn", o->wishes.ca_arn);
+        show_add_text(object, "certificate_arn", o->certificate_arn);
+        show_add_text(object, "serial", o->serial);
+        show_add_text(object, "subject", o->wishes.subject);
+        cJSON_AddItemToObject(object, "sans", order ? sans_json(&o->wishes) : cJSON_CreateNull());
+        show_add_text(object, "template_arn", o->wishes.template_arn);
+        show_add_time(object, "not_before", o->not_before);
+        show_add_time(object, "not_after", o->not_after);
+        show_add_text(object, "fingerprint_sha256", o->fingerprint);
+        cJSON_AddItemToObject(object, "token", token_json(o));
+        cJSON_AddItemToObject(object, "key", key_json(o));
+        cJSON_AddItemToObject(object, "files", files_json(o));
+        add_number(object, "replaces", o->replaces);
+        cJSON_AddItemToObject(object, "error", show_error_json(&o->error));
+        order_free(nothing);
+        return object;
+}
+
+cJSON *
+show_error_json(const struct error *err)
+{
+        if (err->kind == ERROR_NONE)
+                return cJSON_CreateNull();
+        cJSON *object = cJSON_CreateObject();
+
+        show_add_text(object, "kind", error_kind_name(err->kind));
+        show_add_text(object, "what", err->what);
+        show_add_text(object, "about", err->about);
+        show_add_text(object, "next", err->next);
+        cJSON *aws = cJSON_AddObjectToObject(object, "aws");
+
+        show_add_text(aws, "code", err->aws.code);
+        show_add_text(aws, "message", err->aws.message);
+        show_add_text(aws, "request_id", err->aws.request_id);
+        return object;
+}
+
+/* -- text --------------------------------------------------------------------------------- */
+
+/* A sentence of an error; the lines of one that lists things are kept, indented. */
+static void
+add_sentence(struct buf *out, const char *head, const char *sentence)
+{
+        for (const char *at = sentence; *at;) {
+                size_t length = strcspn(at, "\n");
+                CLEANUP(free_cleanup) char *line = text_copy_length(at, length);
+                CLEANUP(free_cleanup) char *printable = show_printable(line);
+
+                buf_format(out, "%s%s\n", at == sentence ? head : "        ", printable);
+                at += length + (at[length] == '\n');
+        }
+}
+
+void
+show_error_text(struct buf *out, const struct error *err, bool color)
+{
+        add_sentence(out, color ? "\033[1;31mp11cert:\033[0m " : "p11cert: ", err->what);
+        add_sentence(out, "  on:   ", err->about);
+        if (err->aws.code[0]) {
+                CLEANUP(free_cleanup)
+                char *said = text_format("%s%s%s (request %s)", err->aws.code,
+                                         err->aws.message[0] ? ": " : "", err->aws.message,
+                                         err->aws.request_id[0] ? err->aws.request_id : "unknown");
+
+                add_sentence(out, "  aws:  ", said);
+        }
+        add_sentence(out, "  next: ", err->next);
+}
+
+void
+show_fact(struct buf *out, const char *name, const char *value)
+{
+        if (!value || !*value)
+                return;
+        CLEANUP(free_cleanup) char *printable = show_printable(value);
+
+        buf_format(out, "%-14s %s\n", name, printable);
+}
+
+void
+show_fact_format(struct buf *out, const char *name, const char *format, ...)
+{
+        CLEANUP(free_cleanup) char *value = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        int length = vasprintf(&value, format, arguments);
+
+        va_end(arguments);
+        assert(length >= 0);
+        show_fact(out, name, value);
+}
+
+static void
+show_time(struct buf *out, const char *name, int64_t when)
+{
+        char text[CLOCK_TEXT];
+
+        if (when)
+                show_fact(out, name, clock_format(when, text));
+}
+
+static void
+show_state(struct buf *out, const struct order *order)
+{
+        char text[CLOCK_TEXT];
+
+        show_fact_format(out, "state", "%s%s%s", order_state_name(order->state),
+                         order->held ? ", held: `submit` or `import` moves it" : "",
+                         order->maybe_duplicate ? ", maybe issued twice" : "");
+        if (order->revoked_at)
+                show_fact_format(out, "revoked", "%s (%s)", clock_format(order->revoked_at, text),
+                                 order->revocation_reason ? order->revocation_reason : "?");
+}
+
+static void
+show_names(struct buf *out, const struct wishes *wishes)
+{
+        show_fact(out, "subject", wishes->subject);
+        for (size_t i = 0; i < wishes->san_count; i++)
+                show_fact(out, i ? "" : "alternatives", wishes->sans[i]);
+}
+
+static void
+show_usages(struct buf *out, const struct usages *usages)
+{
+        CLEANUP(free_cleanup) char *key_usage = key_usage_format(usages->key_usage);
+
+        show_fact(out, "key usage", key_usage);
+        for (size_t i = 0; i < usages->extended_count; i++)
+                show_fact(out, i ? "" : "extended usage", extended_usage_name(usages->extended[i]));
+        for (size_t i = 0; i < usages->policy_count; i++)
+                show_fact(out, i ? "" : "policy", usages->policies[i]);
+}
+
+static const char *
+answer_text(enum answer answer)
+{
+        static const char *const texts[] = { "unknown", "no", "yes" };
+
+        return texts[answer];
+}
+
+static void
+show_key(struct buf *out, const struct order *order)
+{
+        CLEANUP(free_cleanup) char *id = hex_encode(view_buf(&order->key_id));
+        const struct evidence *evidence = &order->evidence;
+
+        show_fact(out, "token", order->token.uri ? order->token.uri : order->wishes.token_uri);
+        show_fact(out, "module", order->wishes.module);
+        show_fact(out, "key", order->key_uri);
+        show_fact(out, "key type", key_type_name(order_key_type(order)));
+        show_fact(out, "key id", id);
+        show_fact(out, "key label", order->key_label);
+        if (order->spki.len)
+                show_fact_format(out, "key evidence",
+                                 "made on the token: %s, always sensitive: %s, "
+                                 "never extractable: %s",
+                                 answer_text(evidence->local),
+                                 answer_text(evidence->always_sensitive),
+                                 answer_text(evidence->never_extractable));
+}
+
+static void
+show_files(struct buf *out, const struct order *order)
+{
+        show_fact(out, "certificate", order->file_certificate);
+        show_fact(out, "chain", order->file_chain);
+        show_fact(out, "fullchain", order->file_fullchain);
+        show_fact(out, "root", order->file_root);
+}
+
+static void
+show_request(struct buf *out, const struct order *order)
+{
+        const struct wishes *wishes = &order->wishes;
+        CLEANUP(free_cleanup)
+        char *validity = wishes->validity.type ? validity_format(&wishes->validity) : NULL;
+
+        show_fact(out, "CA", wishes->ca_arn);
+        show_fact(out, "endpoint", wishes->endpoint);
+        show_fact(out, "AWS profile", wishes->aws_profile);
+        show_fact(out, "template", wishes->template_arn);
+        show_fact(out, "asked for", validity);
+        show_time(out, "from", wishes->not_before);
+        show_fact(out, "profile", wishes->profile);
+        show_fact(out, "request token", order->idempotency_token);
+        show_time(out, "first sent", order->first_sent_at);
+}
+
+static void
+show_certificate(struct buf *out, const struct order *order)
+{
+        show_fact(out, "ARN", order->certificate_arn);
+        show_fact(out, "serial", order->serial);
+        show_fact(out, "SHA-256", order->fingerprint);
+        show_time(out, "not before", order->not_before);
+        show_time(out, "not after", order->not_after);
+}
+
+static void
+show_history(struct buf *out, const struct order *order)
+{
+        show_time(out, "created", order->created_at);
+        show_time(out, "issued", order->issued_at);
+        show_time(out, "delivered", order->delivered_at);
+        show_time(out, "installed", order->installed_at);
+        if (order->replaces)
+                show_fact_format(out, "replaces", "order %lld", (long long)order->replaces);
+        if (order->superseded_by)
+                show_fact_format(out, "replaced by", "order %lld", (long long)order->superseded_by);
+        show_fact(out, "holder", order->wishes.holder);
+        show_fact(out, "place", order->wishes.place);
+        for (size_t i = 0; i < order->wishes.attribute_count; i++)
+                show_fact_format(out, i ? "" : "attributes", "%s=%s",
+                                 order->wishes.attributes[i].name,
+                                 order->wishes.attributes[i].value);
+}
+
+void
+show_order_text(struct buf *out, const struct order *order)
+{
+        if (order->number)
+                show_fact_format(out, "order", "%lld", (long long)order->number);
+        show_fact(out, "name", order->wishes.name);
+        if (order->number)
+                show_state(out, order);
+        show_names(out, &order->wishes);
+        show_usages(out, &order->wishes.usages);
+        show_key(out, order);
+        show_request(out, order);
+        show_certificate(out, order);
+        show_files(out, order);
+        show_history(out, order);
+        if (order->error.kind == ERROR_NONE)
+                return;
+        show_fact(out, "stands still", order->error.what);
+        show_fact(out, "", order->error.about);
+        show_fact(out, "", order->error.aws.code);
+        show_fact(out, "", order->error.next);
+}
+
+void
+show_order_summary(struct buf *out, const struct order *order)
+{
+        char from[CLOCK_TEXT];
+        char to[CLOCK_TEXT];
+
+        show_fact_format(out, "order", "%lld", (long long)order->number);
+        show_fact(out, "name", order->wishes.name);
+        show_state(out, order);
+        show_fact(out, "serial", order->serial);
+        if (order->not_after)
+                show_fact_format(out, "valid", "%s to %s", clock_format(order->not_before, from),
+                                 clock_format(order->not_after, to));
+        show_files(out, order);
+        show_fact(out, "key", order->key_uri);
+}
+
+const char *
+show_order_head(void)
+{
+        return "ORDER  NAME                      STATE       NOT AFTER             TOKEN           "
+               "  "
+               "SERIAL\n";
+}
+
+void
+show_order_line(struct buf *out, const struct order *order)
+{
+        char end[CLOCK_TEXT] = "-";
+        CLEANUP(free_cleanup)
+        char *name = show_printable(order->wishes.name ? order->wishes.name : "-");
+        CLEANUP(free_cleanup)
+        char *token = show_printable(order->token.label ? order->token.label : "-");
+        const char *state = order->revoked_at ? "revoked"
+                            : order->held     ? "held"
+                                              : order_state_name(order->state);
+
+        if (order->not_after)
+                clock_format(order->not_after, end);
+        buf_format(out, "%-6lld %-25s %-11s %-21s %-17s %s\n", (long long)order->number, name,
+                   state, end, token, order->serial ? order->serial : "-");
+}

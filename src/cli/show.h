@@ -1,0 +1,46 @@
+/*
+ * Orders and errors as people and programs see them: text and JSON.  Pure: nothing is printed here.
+ *
+ * What comes from tokens and from AWS may hold anything: it is made printable for a terminal, and
+ * valid UTF-8 for JSON.
+ */
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+
+#include <cjson/cJSON.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "order/order.h"
+
+/* The object that cli.md promises; `order` NULL or number 0: "order" is null.  Caller deletes. */
+cJSON *show_order_json(const struct order *order);
+
+/* The error's object, or null for ERROR_NONE. */
+cJSON *show_error_json(const struct error *err);
+
+/* "p11cert: what / on: / next:", AWS's own words where there are any. */
+void show_error_text(struct buf *out, const struct error *err, bool color);
+
+/* Everything of an order (show), what counts after it was moved (issue), one line (list). */
+void show_order_text(struct buf *out, const struct order *order);
+void show_order_summary(struct buf *out, const struct order *order);
+void show_order_line(struct buf *out, const struct order *order);
+
+/* The head over show_order_line()'s columns. */
+const char *show_order_head(void);
+
+/* Add one line "name   value" in the columns that all text output has; NULL or "" adds nothing. */
+void show_fact(struct buf *out, const char *name, const char *value);
+void show_fact_format(struct buf *out, const char *name, const char *format, ...) PRINTF(3, 4);
+
+/* Times: "2026-11-21T21:00:00Z", null for 0. */
+void show_add_time(cJSON *object, const char *name, int64_t when);
+
+/* A string that is valid UTF-8 whatever `text` is; null for NULL and "". */
+void show_add_text(cJSON *object, const char *name, const char *text);
+
+/* `text` without control characters and broken UTF-8, for terminals; the caller frees. */
+char *show_printable(const char *text);
+
+#endif

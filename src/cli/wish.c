@@ -1,0 +1,551 @@
+#include "cli/wish.h"
+
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/pca.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "engine/uri.h"
+#include "order/csr.h"
+#include "order/name.h"
+#include "order/template.h"
+
+enum { CSR_BYTES = 1 << 20, LABEL_BYTES = 255, ID_BYTES = 255 };
+
+static void
+name_cleanup(X509_NAME **name)
+{
+        X509_NAME_free(*name);
+}
+
+/* -- options that exclude each other ------------------------------------------------------- */
+
+/* An option that was written on the command line although another one already says it. */
+static bool
+refuse_beside(const struct options *options, enum option_id with, const char *why,
+              const enum option_id *others, size_t count, struct error *err)
+{
+        if (!option_value(options, with)->count)
+                return true;
+        for (size_t i = 0; i < count; i++) {
+                const struct option_value *other = option_value(options, others[i]);
+
+                if (other->origin != ORIGIN_LINE || !other->count)
+                        continue;
+                error_set(err, ERROR_USAGE, "--%s does not go with --%s: %s",
+                          option_row(others[i])->name, option_row(with)->name, why);
+                return error_advise(err, "leave one of them out");
+        }
+        return true;
+}
+
+static bool
+check_combination(const struct options *options, struct error *err)
+{
+        static const enum option_id said_by_key[] = {
+                OPTION_CSR, OPTION_KEY_TYPE, OPTION_LABEL, OPTION_ID, OPTION_REPLACE,
+        };
+        static const enum option_id said_by_csr[] = {
+                OPTION_SUBJECT,    OPTION_SAN,     OPTION_KEY_TYPE,  OPTION_LABEL,
+                OPTION_ID,         OPTION_REPLACE, OPTION_KEY_USAGE, OPTION_EXT_KEY_USAGE,
+                OPTION_POLICY_OID,
+        };
+
+        if (!refuse_beside(options, OPTION_KEY, "the key exists already", said_by_key,
+                           ARRAY_LENGTH(said_by_key), err) ||
+            !refuse_beside(options, OPTION_CSR, "the CSR says it already", said_by_csr,
+                           ARRAY_LENGTH(said_by_csr), err))
+                return false;
+        if (!option_flag(options, OPTION_REPLACE) || option_text(options, OPTION_ID))
+                return true;
+        error_set(err, ERROR_USAGE, "--replace needs --id");
+        return error_advise(err, "say with --id which key may go");
+}
+
+/* -- where the key is and who issues --------------------------------------------------------- */
+
+static bool
+read_ca(const struct options *options, bool needed, struct wishes *wishes, struct error *err)
+{
+        const char *arn = option_text(options, OPTION_CA);
+        const struct option_value *region = option_value(options, OPTION_REGION);
+        struct ca_arn parts;
+
+        if (!arn && needed) {
+                error_set(err, ERROR_USAGE, "a certificate needs a CA: --ca ARN");
+                return error_advise(err, "`p11cert ca list` shows the CAs there are");
+        }
+        if (!arn)
+                return true;
+        if (!ca_arn_parse(arn, &parts, err))
+                return error_about(err, "%s", option_value(options, OPTION_CA)->where);
+        if (region->origin == ORIGIN_LINE && strcmp(region->texts[0], parts.region) != 0) {
+                error_set(err, ERROR_USAGE, "the CA is in Region %s, but --region says %s",
+                          parts.region, region->texts[0]);
+                return error_advise(err, "leave --region out: it comes from the CA's ARN");
+        }
+        text_assign(&wishes->ca_arn, arn);
+        text_assign(&wishes->region, parts.region);
+        return true;
+}
+
+/* Modules are found again from another folder, so a path is kept in its absolute form. */
+static void
+assign_module(struct wishes *wishes, const char *module)
+{
+        if (module && strchr(module, '/') && file_exists(module)) {
+                CLEANUP(free_cleanup) char *absolute = file_absolute(module);
+
+                text_assign(&wishes->module, absolute);
+                return;
+        }
+        text_assign(&wishes->module, module);
+}
+
+static bool
+check_uri(const char *text, const char *option, struct error *err)
+{
+        CLEANUP(uri_cleanup) struct uri *uri = uri_parse(text, err);
+
+        return uri || error_about(err, "%s", option);
+}
+
+/* `--token T --key pkcs11:object=k`: one URI that names both.  RFC 7512: path, '?', query. */
+static char *
+join_uris(const char *token, const char *key)
+{
+        static const char scheme[] = "pkcs11:";
+        size_t scheme_length = sizeof(scheme) - 1;
+        size_t token_length = strcspn(token, "?");
+        size_t key_length = strcspn(key, "?");
+        const char *query = key[key_length] ? key + key_length : token + token_length;
+
+        if (!text_starts(token, scheme) || !text_starts(key, scheme))
+                return text_copy(key);
+        return text_format("%.*s;%.*s%s", (int)token_length, token,
+                           (int)(key_length - scheme_length), key + scheme_length, query);
+}
+
+/* The key's URI has to say which token is meant, or --token does. */
+static bool
+read_key_uri(const char *token, const char *key, struct wishes *wishes, struct error *err)
+{
+        CLEANUP(uri_cleanup) struct uri *uri = uri_parse(key, err);
+        CLEANUP(free_cleanup) char *joined = NULL;
+
+        if (!uri)
+                return error_about(err, "--key");
+        if (!uri_names_token(uri) && !token) {
+                error_set(err, ERROR_USAGE, "--key does not say on which token the key is");
+                return error_advise(err, "add --token URI; `p11cert key list` prints whole URIs");
+        }
+        joined = uri_names_token(uri) ? text_copy(key) : join_uris(token, key);
+        text_assign(&wishes->key_uri, joined);
+        return check_uri(joined, "--key", err);
+}
+
+static bool
+read_token(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        const char *token = option_text(options, OPTION_TOKEN);
+        const char *key = option_text(options, OPTION_KEY);
+
+        if (key && (text_starts(key, "engine:") || text_starts(key, "store:"))) {
+                error_set(err, ERROR_USAGE,
+                          "keys behind an OpenSSL ENGINE or provider are not in "
+                          "this version");
+                return error_advise(err, "name the key by its pkcs11: URI");
+        }
+        if (!token && !key && !option_text(options, OPTION_CSR)) {
+                error_set(err, ERROR_USAGE, "a certificate needs a token: --token URI");
+                return error_advise(err, "`p11cert token list` shows the tokens with their URIs");
+        }
+        if ((token && !check_uri(token, option_value(options, OPTION_TOKEN)->where, err)) ||
+            (key && !read_key_uri(token, key, wishes, err)))
+                return false;
+        text_assign(&wishes->token_uri, token);
+        assign_module(wishes, option_text(options, OPTION_MODULE));
+        text_assign(&wishes->endpoint, option_text(options, OPTION_ENDPOINT_URL));
+        text_assign(&wishes->aws_profile, option_text(options, OPTION_PROFILE));
+        text_assign(&wishes->profile, option_text(options, OPTION_CERT_PROFILE));
+        return true;
+}
+
+static bool
+read_key(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        const char *type = option_text(options, OPTION_KEY_TYPE);
+        const char *label = option_text(options, OPTION_LABEL);
+        const char *id = option_text(options, OPTION_ID);
+
+        /* An existing key has its own type, whatever the configuration prefers. */
+        if (type && !wishes->key_uri && !key_type_named(type, &wishes->key_type, err))
+                return error_about(err, "%s", option_value(options, OPTION_KEY_TYPE)->where);
+        if (label && strlen(label) > LABEL_BYTES)
+                return error_set(err, ERROR_USAGE, "the label is longer than %d bytes",
+                                 LABEL_BYTES);
+        text_assign(&wishes->label, label);
+        if (id && !hex_decode(id, &wishes->given_id, err)) {
+                err->kind = ERROR_USAGE;
+                error_about(err, "--id");
+                return error_advise(err, "write the id as hex, such as 0a1b2c");
+        }
+        if (wishes->given_id.len > ID_BYTES)
+                return error_set(err, ERROR_USAGE, "the id is longer than %d bytes", ID_BYTES);
+        wishes->replace = option_flag(options, OPTION_REPLACE);
+        return true;
+}
+
+/* -- what the certificate says ---------------------------------------------------------------- */
+
+static bool
+read_subject(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        const char *text = option_text(options, OPTION_SUBJECT);
+        CLEANUP(name_cleanup) X509_NAME *name = NULL;
+
+        if (!text) {
+                error_set(err, ERROR_USAGE, "a certificate needs a subject: --subject NAME");
+                return error_advise(err, "for example --subject CN=device-1,O=Example");
+        }
+        if (!subject_parse(text, &name, err))
+                return error_about(err, "%s", option_value(options, OPTION_SUBJECT)->where);
+        free(wishes->subject);
+        wishes->subject = subject_format(name);
+        return true;
+}
+
+static bool
+read_sans(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        const struct option_value *sans = option_value(options, OPTION_SAN);
+
+        for (size_t i = 0; i < sans->count; i++) {
+                CLEANUP(free_cleanup) char *normal = NULL;
+
+                if (!san_parse(sans->texts[i], &normal, err))
+                        return error_about(err, "--san %s", sans->texts[i]);
+                wishes_add_san(wishes, normal);
+        }
+        return true;
+}
+
+static bool
+read_usages(const struct options *options, struct usages *usages, struct error *err)
+{
+        static const struct {
+                enum option_id id;
+                bool (*add)(struct usages *usages, const char *text, struct error *err);
+        } kinds[] = {
+                { OPTION_KEY_USAGE, usages_add_key_usage },
+                { OPTION_EXT_KEY_USAGE, usages_add_extended },
+                { OPTION_POLICY_OID, usages_add_policy },
+        };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+                const struct option_value *value = option_value(options, kinds[i].id);
+
+                for (size_t j = 0; j < value->count; j++) {
+                        if (!kinds[i].add(usages, value->texts[j], err))
+                                return error_about(err, "%s", value->where);
+                }
+        }
+        return true;
+}
+
+static bool
+read_csr(const char *path, struct order *order, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf text = { 0 };
+
+        if (!file_read(path, CSR_BYTES, &text, err) ||
+            !csr_read(view_buf(&text), &order->csr, &order->spki, &order->wishes, err))
+                return error_about(err, "--csr %s", path);
+        order->wishes.csr_given = true;
+        order->wishes.key_type = key_type_of_spki(view_buf(&order->spki));
+        return true;
+}
+
+static bool
+read_content(const struct options *options, struct order *order, struct error *err)
+{
+        const char *path = option_text(options, OPTION_CSR);
+        struct wishes *wishes = &order->wishes;
+
+        if (path)
+                return read_csr(path, order, err);
+        return read_subject(options, wishes, err) && read_sans(options, wishes, err) &&
+               read_usages(options, &wishes->usages, err);
+}
+
+static bool
+read_name(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        const char *given = option_text(options, OPTION_NAME);
+        CLEANUP(name_cleanup) X509_NAME *subject = NULL;
+
+        if (given) {
+                text_assign(&wishes->name, given);
+                return order_name_check(given, err) || error_about(err, "--name");
+        }
+        if (wishes->subject && *wishes->subject && !subject_parse(wishes->subject, &subject, err))
+                return false;
+        CLEANUP(free_cleanup) char *common = subject ? subject_common_name(subject) : NULL;
+
+        if (!common || !*common) {
+                error_set(err, ERROR_USAGE, "the subject has no common name to call the order by");
+                return error_advise(err, "give the order a name with --name");
+        }
+        free(wishes->name);
+        wishes->name = order_name_from(common);
+        return true;
+}
+
+/* -- what is asked of the CA ------------------------------------------------------------------- */
+
+static bool
+read_template(const char *given, struct wishes *wishes, struct error *err)
+{
+        CLEANUP(free_cleanup) char *arn = NULL;
+
+        if (!wishes->ca_arn && !text_starts(given, "arn:")) {
+                error_set(err, ERROR_USAGE, "--template by name needs --ca");
+                return error_advise(err, "add --ca, or give the template to `submit`");
+        }
+        if (wishes->ca_arn) {
+                if (!template_resolve(given, wishes->ca_arn, &arn, err))
+                        return error_about(err, "--template %s", given);
+        } else {
+                arn = text_copy(given);
+        }
+        text_assign(&wishes->template_arn, arn);
+        return true;
+}
+
+static bool
+read_request(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        const char *template = option_text(options, OPTION_TEMPLATE);
+        const char *validity = option_text(options, OPTION_VALIDITY);
+        const char *not_before = option_text(options, OPTION_NOT_BEFORE);
+        const char *algorithm = option_text(options, OPTION_SIGNING_ALGORITHM);
+
+        if (template && !read_template(template, wishes, err))
+                return false;
+        if (validity && !validity_parse(validity, &wishes->validity, err))
+                return error_about(err, "%s", option_value(options, OPTION_VALIDITY)->where);
+        if (not_before && !clock_parse(not_before, &wishes->not_before)) {
+                error_set(err, ERROR_USAGE, "--not-before is not a time: '%s'", not_before);
+                return error_advise(err, "write it as 2026-11-21T21:00:00Z");
+        }
+        if (algorithm && !pca_signing_algorithm_check(algorithm, err))
+                return error_about(err, "%s",
+                                   option_value(options, OPTION_SIGNING_ALGORITHM)->where);
+        if (algorithm)
+                text_assign(&wishes->signing_algorithm, algorithm);
+        wishes->prove = wishes->prove || option_flag(options, OPTION_PROVE);
+        return true;
+}
+
+bool
+wish_amend(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        CLEANUP(free_cleanup) char *before = text_copy(wishes->ca_arn);
+
+        if (!read_ca(options, false, wishes, err))
+                return false;
+        if (before && !text_equal(before, wishes->ca_arn)) {
+                error_set(err, ERROR_USAGE, "the order was made for another CA: %s", before);
+                return error_advise(err, "leave --ca out");
+        }
+        return read_request(options, wishes, err);
+}
+
+/* -- where it goes ------------------------------------------------------------------------------
+ */
+
+struct word_bit {
+        const char *word;
+        unsigned bit;
+};
+
+/* "token,files" as bits. */
+static bool
+read_bits(const struct option_value *value, const struct word_bit *words, size_t count,
+          unsigned *bits, struct error *err)
+{
+        for (size_t i = 0; i < value->count; i++) {
+                for (const char *at = value->texts[i]; *at;) {
+                        size_t length = strcspn(at, ",");
+                        size_t j = 0;
+
+                        while (j < count && (strlen(words[j].word) != length ||
+                                             strncmp(words[j].word, at, length) != 0))
+                                j++;
+                        if (j == count)
+                                return error_set(err, ERROR_USAGE, "%s does not know '%.*s'",
+                                                 value->where, (int)length, at);
+                        *bits |= words[j].bit;
+                        at += length + (at[length] == ',');
+                }
+        }
+        return true;
+}
+
+static bool
+read_attributes(const struct option_value *value, struct wishes *wishes, struct error *err)
+{
+        for (size_t i = 0; i < value->count; i++) {
+                const char *text = value->texts[i];
+                size_t length = strcspn(text, "=");
+                CLEANUP(free_cleanup) char *name = text_copy_length(text, length);
+
+                if (!length || text[length] != '=') {
+                        error_set(err, ERROR_USAGE, "'%s' is not KEY=VALUE", text);
+                        return error_about(err, "%s", value->where);
+                }
+                wishes_add_attribute(wishes, name, text + length + 1);
+        }
+        return true;
+}
+
+static bool
+read_targets(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        static const struct word_bit stores[] = {
+                { "token", STORE_TOKEN },
+                { "files", STORE_FILES },
+        };
+        static const struct word_bit formats[] = {
+                { "pem", FORMAT_PEM },
+                { "der", FORMAT_DER },
+                { "p7b", FORMAT_P7B },
+        };
+        const char *out = option_text(options, OPTION_OUT);
+
+        if (!read_bits(option_value(options, OPTION_STORE), stores, ARRAY_LENGTH(stores),
+                       &wishes->stores, err))
+                return error_advise(err, "it knows token and files");
+        if (!read_bits(option_value(options, OPTION_FORMAT), formats, ARRAY_LENGTH(formats),
+                       &wishes->formats, err))
+                return error_advise(err, "it knows pem, der and p7b");
+        if (wishes->stores & STORE_TOKEN && !wishes->token_uri && !wishes->key_uri) {
+                error_set(err, ERROR_USAGE, "--store token needs a token: --token URI");
+                return error_advise(err, "`p11cert token list` shows the tokens with their URIs");
+        }
+        if (out) {
+                free(wishes->folder);
+                wishes->folder = wish_folder(out, NULL, wishes->name);
+        }
+        text_assign(&wishes->holder, option_text(options, OPTION_HOLDER));
+        text_assign(&wishes->place, option_text(options, OPTION_PLACE));
+        return read_attributes(option_value(options, OPTION_ATTRIBUTE), wishes, err);
+}
+
+char *
+wish_folder(const char *out, const char *state, const char *name)
+{
+        CLEANUP(free_cleanup)
+        char *folder = out ? file_absolute(out) : text_format("%s/certificates", state);
+
+        return text_format("%s/%s", folder, name);
+}
+
+/* -- all of it ----------------------------------------------------------------------------------
+ */
+
+bool
+wish_read(const struct options *options, bool needs_ca, struct order *order, struct error *err)
+{
+        struct wishes *wishes = &order->wishes;
+
+        return check_combination(options, err) && read_ca(options, needs_ca, wishes, err) &&
+               read_token(options, wishes, err) && read_key(options, wishes, err) &&
+               read_content(options, order, err) && read_name(options, wishes, err) &&
+               read_request(options, wishes, err) && read_targets(options, wishes, err);
+}
+
+static void
+note_default(struct buf *used, const char *what, const char *value)
+{
+        buf_format(used, "%s%s %s", used->len ? ", " : "", what, value);
+}
+
+const char *
+wish_template_name(const char *template_arn)
+{
+        const char *slash = strchr(template_arn, '/');
+
+        return slash ? slash + 1 : template_arn;
+}
+
+bool
+wish_default(struct wishes *wishes, const char *state, struct buf *used, struct error *err)
+{
+        if (!wishes->template_arn && wishes->ca_arn) {
+                if (!read_template("EndEntityCertificate/V1", wishes, err))
+                        return false;
+                note_default(used, "template", wish_template_name(wishes->template_arn));
+        }
+        if (wishes->key_type == KEY_NONE && !wishes->key_uri && !wishes->csr_given) {
+                wishes->key_type = KEY_EC_P256;
+                note_default(used, "key", key_type_name(wishes->key_type));
+        }
+        if (wishes->validity.type == VALIDITY_NONE)
+                note_default(used, "validity", "365d (6d on a short-lived CA)");
+        if (!wishes->stores) {
+                bool token = wishes->token_uri || wishes->key_uri;
+
+                wishes->stores = STORE_FILES | (token ? STORE_TOKEN : 0);
+                note_default(used, "delivered to", token ? "token and files" : "files");
+        }
+        wishes->formats |= FORMAT_PEM;
+        if (!wishes->folder) {
+                wishes->folder = wish_folder(NULL, state, wishes->name);
+                if (wishes->stores & STORE_FILES)
+                        note_default(used, "folder", wishes->folder);
+        }
+        return true;
+}
+
+/* -- recorded options -----------------------------------------------------------------------------
+ */
+
+bool
+wish_check_recorded(const struct options *options, bool override, struct wishes *recorded,
+                    struct error *err)
+{
+        CLEANUP(free_cleanup) char *module = NULL;
+        const struct {
+                enum option_id id;
+                char **slot;
+        } kept[] = {
+                { OPTION_MODULE, &recorded->module },
+                { OPTION_TOKEN, &recorded->token_uri },
+                { OPTION_ENDPOINT_URL, &recorded->endpoint },
+                { OPTION_PROFILE, &recorded->aws_profile },
+                { OPTION_REGION, &recorded->region },
+        };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(kept); i++) {
+                const struct option_value *value = option_value(options, kept[i].id);
+                const char *now = value->count ? value->texts[0] : NULL;
+
+                if (!now || value->origin < ORIGIN_VARIABLE)
+                        continue;
+                if (kept[i].id == OPTION_MODULE && strchr(now, '/') && file_exists(now))
+                        now = module = file_absolute(now);
+                if (text_equal(now, *kept[i].slot))
+                        continue;
+                if (override) {
+                        text_assign(kept[i].slot, now);
+                        continue;
+                }
+                error_set(err, ERROR_ORDER_DIFFERS, "%s is %s, but the order was made with %s",
+                          value->where, now, *kept[i].slot ? *kept[i].slot : "none");
+                return error_advise(err, "leave it out, or go on with --override");
+        }
+        return true;
+}

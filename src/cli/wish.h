@@ -1,0 +1,51 @@
+/*
+ * From options to wishes: what a person wrote becomes what an order records.  Reads the CSR file of
+ * --csr; otherwise pure.
+ */
+#ifndef CLI_WISH_H
+#define CLI_WISH_H
+
+#include "cli/options.h"
+#include "order/order.h"
+
+/*
+ * The wishes that were given, and nothing else: members that nobody asked for stay empty, so that
+ * they can be compared with those of an order of the same name (order.h, wishes_equal).  The name
+ * is always there; it comes from the common name if need be.
+ *
+ * needs_ca  is --ca required (issue), or may it come later (csr)?
+ * order     out: its wishes, and with --csr the CSR and its public key
+ * errors    ERROR_USAGE, ERROR_INPUT (the CSR file)
+ */
+bool wish_read(const struct options *options, bool needs_ca, struct order *order,
+               struct error *err) MUST_CHECK;
+
+/*
+ * Fill in the defaults of cli.md, and say which were used: "template EndEntityCertificate/V1, key
+ * ec:p256", appended to `used`.  The validity stays open: it depends on the CA.
+ */
+bool wish_default(struct wishes *wishes, const char *state, struct buf *used,
+                  struct error *err) MUST_CHECK;
+
+/*
+ * Options that were recorded with an order and are given again on the command line or as a
+ * variable: they have to be the same, unless `override`, which then replaces them in `recorded`.
+ * ERROR_ORDER_DIFFERS names the option and both values.
+ */
+bool wish_check_recorded(const struct options *options, bool override, struct wishes *recorded,
+                         struct error *err) MUST_CHECK;
+
+/*
+ * What `submit` and `renew` may still change: --ca, --template, --validity, --not-before,
+ * --signing-algorithm, --prove.  A CA that is recorded stays (ERROR_USAGE for another).
+ */
+bool wish_amend(const struct options *options, struct wishes *wishes, struct error *err) MUST_CHECK;
+
+/* The folder of an order's files: DIR of --out, or STATE/certificates, and the name. Caller frees.
+ */
+char *wish_folder(const char *out, const char *state, const char *name);
+
+/* "EndEntityCertificate/V1" of a template's ARN; borrowed. */
+const char *wish_template_name(const char *template_arn);
+
+#endif
