@@ -27,7 +27,6 @@ static const struct service {
         const char *target;
 } services[] = {
         { "acm-pca", "ACMPrivateCA" },
-        { "acm", "CertificateManager" },
 };
 
 /* One call, from aws_send() to its reply. */

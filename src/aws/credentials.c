@@ -149,6 +149,23 @@ either_get(const struct search *search, const char *key)
         return value ? value : config_get(search, key);
 }
 
+/* A role that was asked for may not be left out silently. */
+static enum finding
+refuse_role(const struct search *search, struct credentials *out, struct error *err)
+{
+        const char *role = search->settings->option_role_arn;
+
+        (void)out;
+        if (!role)
+                return NOT_HERE;
+        error_set(err, ERROR_CONFIG, "this version cannot assume a role itself");
+        error_about(err, "%s", role);
+        error_advise(err, "assume it outside and pass the result: a profile with "
+                          "credential_process, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+                          "AWS_SESSION_TOKEN");
+        return FAILED;
+}
+
 /* AWS_ACCESS_KEY_ID and its kin; skipped when a profile was named on the command line. */
 static enum finding
 find_in_environment(const struct search *search, struct credentials *out, struct error *err)
@@ -190,14 +207,6 @@ find_by_other_means(const struct search *search, struct credentials *out, struct
         const char *profile = search->settings->profile;
 
         (void)out;
-        if (search->settings->option_role_arn) {
-                error_set(err, ERROR_CONFIG, "this version cannot assume the role itself");
-                error_about(err, "%s", search->settings->option_role_arn);
-                error_advise(err, "assume it outside and pass the result: a profile with "
-                                  "credential_process, or AWS_ACCESS_KEY_ID, "
-                                  "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN");
-                return FAILED;
-        }
         if (environment_get("AWS_WEB_IDENTITY_TOKEN_FILE") && environment_get("AWS_ROLE_ARN")) {
                 error_set(err, ERROR_CONFIG, "this version cannot use a web identity itself");
                 error_about(err, "environment: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN");
@@ -333,8 +342,8 @@ typedef enum finding provider(const struct search *search, struct credentials *o
 
 /* In the order of AWS's own tools; the first that has something decides. */
 static provider *const providers[] = {
-        find_in_environment, find_by_other_means, find_in_credentials,
-        find_by_process,     find_in_config,
+        refuse_role,         find_in_environment, find_by_other_means,
+        find_in_credentials, find_by_process,     find_in_config,
 };
 
 static bool

@@ -224,21 +224,6 @@ fault_server_time(const char *message, int64_t *out)
 
 /* -- explaining --------------------------------------------------------------------------- */
 
-const char *
-fault_service_name(const char *service)
-{
-        static const char *const names[][2] = {
-                { "acm-pca", "AWS Private CA" },
-                { "acm", "AWS Certificate Manager" },
-        };
-
-        for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-                if (strcmp(names[i][0], service) == 0)
-                        return names[i][1];
-        }
-        return service;
-}
-
 /* What stands in `text` between two marks; the caller frees, NULL if they are not there. */
 static char *
 between(const char *text, const char *before, const char *after)
@@ -347,10 +332,8 @@ explain_strange(const struct fault_call *call, const struct fault_answer *answer
                 error_advise(err, "the service or a proxy in between is in trouble; try again "
                                   "later");
         else
-                error_advise(err,
-                             "something other than %s answers there; check the endpoint URL "
-                             "and HTTPS_PROXY",
-                             fault_service_name(call->service));
+                error_advise(err, "something other than AWS answers there; check the endpoint URL "
+                                  "and HTTPS_PROXY");
 }
 
 /* Kinds whose sentences need no figuring out. */

@@ -53,7 +53,4 @@ bool fault_explain(const struct fault_call *call, const struct fault_answer *ans
  */
 bool fault_server_time(const char *message, int64_t *out) MUST_CHECK;
 
-/* A service's name in a sentence: "AWS Private CA" for "acm-pca". */
-const char *fault_service_name(const char *service);
-
 #endif
