@@ -271,7 +271,7 @@ apply_issue_failure(struct conductor *conductor, struct ride *ride, const struct
         ride->composed = false;
         ride->doubt = false;
         ride->submitted_ms = 0;
-        ride_note(ride, ORDER_REQUESTED, "issue-failed", EVENT_NOTE);
+        ride_note(ride, ORDER_REQUESTED, "issue-failed", EVENT_FACT);
         free(ride->notes);
         ride->notes = text_copy("the CA could not issue the certificate; it is asked once more");
 }

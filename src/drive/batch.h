@@ -30,6 +30,7 @@ enum drive_event {
         EVENT_VERIFIED,
         EVENT_DELIVERED,
         EVENT_PROVED,
+        EVENT_FACT,   /* something else that is on record now; a note says what, where it matters */
         EVENT_NOTE,   /* something worth knowing; text says what */
         EVENT_STOPPED /* the order stands still: order->error */
 };

@@ -463,7 +463,9 @@ decide_delivered(struct conductor *conductor, struct ride *ride)
         if (ride->predecessor) {
                 /* Recorded by the commit, together with the successor's own fact. */
                 ride->retired = true;
-                ride_note(ride, order->state, "predecessor-superseded", EVENT_NOTE);
+                ride_note(ride, order->state, "predecessor-superseded", EVENT_FACT);
+                free(ride->notes);
+                ride->notes = text_format("order %lld is superseded", (long long)order->replaces);
                 return;
         }
         if (order->wishes.prove && !ride->proved && needs_token(order)) {

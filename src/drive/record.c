@@ -138,7 +138,8 @@ committed(struct conductor *conductor)
         for (struct ca *ca = conductor->cas; ca; ca = ca->next) {
                 if (!ca->root_how || !ca->root.len)
                         continue;
-                conductor_tell(conductor, EVENT_ROOT, NULL, ca->arn);
+                if (strcmp(ca->root_how, "first use") == 0)
+                        conductor_tell(conductor, EVENT_ROOT, NULL, ca->arn);
                 ca->root_how = NULL;
         }
         for (struct ride *ride = conductor->rides; ride; ride = ride->next)
