@@ -316,15 +316,15 @@ is_circumstance(enum error_kind kind)
 }
 
 static bool
-is_forbidden(struct view spki, struct view not_this_sha256)
+is_digest_of(struct view digest, struct view spki)
 {
-        uint8_t digest[32];
+        uint8_t own[32];
 
-        sha256(spki, digest);
-        return not_this_sha256.len && view_equal(view_of(digest, sizeof(digest)), not_this_sha256);
+        sha256(spki, own);
+        return view_equal(view_of(own, sizeof(own)), digest);
 }
 
-/* What carries the id, sorted into what is kept and what is not. */
+/* The key objects that carry the id. */
 struct leftover {
         CK_OBJECT_HANDLE *privates;
         size_t private_count;
@@ -339,10 +339,10 @@ leftover_cleanup(struct leftover *left)
         free(left->publics);
 }
 
-/* A pair that can sign, is of the right type, cannot be extracted and is not the forbidden one. */
+/* A pair that can sign, is of the right type, cannot be taken out and is not the forbidden one. */
 static struct key *
 try_pair(struct token *token, CK_OBJECT_HANDLE private_handle, CK_OBJECT_HANDLE public_handle,
-         enum key_type type, struct view not_this, bool *forbidden, struct error *err)
+         enum key_type type, struct view not_this, struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf spki = { 0 };
         CLEANUP(buf_cleanup) struct buf signature = { 0 };
@@ -350,22 +350,19 @@ try_pair(struct token *token, CK_OBJECT_HANDLE private_handle, CK_OBJECT_HANDLE 
         enum key_type found = KEY_NONE;
         struct error failed = { 0 };
 
-        if (!spki_read(token, public_handle, &found, &spki))
+        if (!spki_read(token, public_handle, &found, &spki) || found != type ||
+            is_digest_of(not_this, view_buf(&spki)))
                 return NULL;
         key = key_from_handles(token, private_handle, public_handle, found, view_buf(&spki));
-        if (!key)
+        if (!key || key->evidence.extractable == KEY_ANSWER_YES)
                 return NULL;
-        if (!key_sign(key, key_type_hash(found), view_text("p11cert test signature"), &signature,
-                      &failed)) {
-                if (is_circumstance(failed.kind))
-                        *err = failed;
-                log_debug("key-left-behind", "cannot sign: %s", failed.what);
-                return NULL;
-        }
-        *forbidden = is_forbidden(view_buf(&spki), not_this);
-        if (*forbidden || found != type || key->evidence.extractable == KEY_ANSWER_YES)
-                return NULL;
-        return MOVE(key);
+        if (key_sign(key, key_type_hash(found), view_text("p11cert test signature"), &signature,
+                     &failed))
+                return MOVE(key);
+        if (is_circumstance(failed.kind))
+                *err = failed;
+        log_debug("key-left-behind", "cannot sign: %s", failed.what);
+        return NULL;
 }
 
 static bool
@@ -378,40 +375,27 @@ destroy_object(struct token *token, CK_OBJECT_HANDLE object, struct error *err)
         return token_error(token, err, rv, "cannot destroy what an interruption left behind");
 }
 
-static void
-keep(CK_OBJECT_HANDLE *handles, size_t index)
-{
-        handles[index] = CK_NO_HANDLE;
-}
-
 /*
- * Try each private key with each public key.  A pair that is adopted, and one that must not be, is
- * taken off the lists: what stays on them is to be destroyed.
+ * Try each private key with each public key.  The pair that is adopted is taken off the lists: what
+ * stays on them is to be destroyed.
  */
 static struct key *
 adopt(struct token *token, struct leftover *left, enum key_type type, struct view not_this,
       struct error *err)
 {
-        struct key *adopted = NULL;
-
         for (size_t i = 0; i < left->private_count; i++) {
                 for (size_t j = 0; j < left->public_count; j++) {
-                        bool forbidden = false;
+                        struct key *key = try_pair(token, left->privates[i], left->publics[j], type,
+                                                   not_this, err);
 
-                        if (left->publics[j] == CK_NO_HANDLE || adopted)
+                        if (!key && err->kind == ERROR_NONE)
                                 continue;
-                        adopted = try_pair(token, left->privates[i], left->publics[j], type,
-                                           not_this, &forbidden, err);
-                        if (err->kind != ERROR_NONE)
-                                return NULL;
-                        if (!adopted && !forbidden)
-                                continue;
-                        keep(left->publics, j);
-                        keep(left->privates, i);
-                        break;
+                        left->privates[i] = CK_NO_HANDLE;
+                        left->publics[j] = CK_NO_HANDLE;
+                        return key;
                 }
         }
-        return adopted;
+        return NULL;
 }
 
 static bool

@@ -242,6 +242,12 @@ token_facts(const struct token *token)
         return &token->facts;
 }
 
+const struct secret *
+token_pin(const struct token *token)
+{
+        return token->pin.data ? &token->pin : NULL;
+}
+
 /* -- is it still there, and the same? ------------------------------------------------------- */
 
 /* A token without a serial number is known by everything else it says of itself. */

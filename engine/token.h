@@ -101,8 +101,11 @@ struct token_login {
  * (ERROR_PIN_LAST_TRY).  A PIN pad is used with C_Login(NULL, 0).  CKR_USER_ALREADY_LOGGED_IN is
  * success.
  *
+ * A write-protected token is opened for reading; what has to write then fails with
+ * ERROR_TOKEN_READ_ONLY.  A NULL `uri` matches every token.
+ *
  * errors  ERROR_TOKEN_ABSENT (says what is there), ERROR_TOKEN_AMBIGUOUS (lists the URIs to choose
- *         from), ERROR_TOKEN_READ_ONLY, ERROR_PIN_*, ERROR_TOKEN
+ *         from), ERROR_PIN_*, ERROR_TOKEN
  * time    blocks as long as the token and a person at its PIN pad take
  */
 struct token *token_open(struct modules *modules, const struct uri *uri,

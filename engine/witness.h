@@ -3,7 +3,7 @@
  * OpenVPN do) find the key and the certificate, and do TLS with them?
  *
  * libp11 0.4.12 hangs for ever when a token goes away and crashes in places, so it runs in a child
- * process, spawned afresh with all descriptors but its own closed, the PIN through a pipe, killed
+ * process, spawned afresh with all descriptors but its own closed, the PIN through a socket, killed
  * after 30 seconds.
  */
 #ifndef ENGINE_WITNESS_H
@@ -32,7 +32,10 @@ struct witness_question {
 bool witness_ask(const char *program, const struct witness_question *question,
                  struct error *err) MUST_CHECK;
 
-/* The child's side: reads the question from descriptor 3; the exit status of the process. */
+/*
+ * The child's side: reads the question from descriptor 3 and answers there; the exit status of the
+ * process.
+ */
 int witness_child(void);
 
 #endif
