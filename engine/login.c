@@ -53,10 +53,10 @@ refused(struct token *token, CK_RV rv, struct error *err)
         struct error guard = { 0 };
         char source[256];
 
+        if (rv != CKR_PIN_INCORRECT)
+                return token_error(token, err, rv, "cannot log in");
         secret_clear(&token->pin);
         ckr_error(err, rv, "cannot log in");
-        if (rv != CKR_PIN_INCORRECT)
-                return false;
         error_about(err, "PIN from %s",
                     token->facts.pin_pad ? "the PIN pad"
                                          : pin_source_text(&token->source, source, sizeof(source)));

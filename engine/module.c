@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <p11-kit/p11-kit.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,48 +19,55 @@ enum { SLOTS_MOST = 65536 };
 
 /* -- quiet: what modules print while they are loaded ---------------------------------------- */
 
-struct quiet {
-        int saved[3]; /* indexed by descriptor; 1 and 2 are used */
-        int sink;     /* a file in memory; -1 when nothing is swallowed */
-};
+/* Where stdout and stderr went while they are away, by descriptor; -1: they are not. */
+static atomic_int away[3] = { -1, -1, -1 };
 
-static void
-quiet_begin(struct quiet *quiet)
+/* Send both into a file in memory; its descriptor, or -1 when nothing is swallowed. */
+static int
+quiet_begin(void)
 {
-        *quiet = (struct quiet){ .saved = { -1, -1, -1 }, .sink = -1 };
-        quiet->sink = memfd_create("module-noise", MFD_CLOEXEC);
-        if (quiet->sink < 0)
-                return;
+        int sink = memfd_create("module-noise", MFD_CLOEXEC);
+
+        if (sink < 0)
+                return -1;
         fflush(stdout);
         for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
-                quiet->saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-                if (quiet->saved[fd] >= 0)
-                        (void)dup2(quiet->sink, fd);
+                away[fd] = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+                if (away[fd] >= 0)
+                        (void)dup2(sink, fd);
+        }
+        return sink;
+}
+
+void
+modules_unmute(void)
+{
+        for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+                int saved = atomic_exchange(&away[fd], -1);
+
+                if (saved < 0)
+                        continue;
+                (void)dup2(saved, fd);
+                close(saved);
         }
 }
 
 /* Put the descriptors back; what was printed goes to `noise`. */
 static void
-quiet_end(struct quiet *quiet, struct buf *noise)
+quiet_end(int sink, struct buf *noise)
 {
+        enum { NOISE_MOST = 16384 };
         char chunk[4096];
-        off_t at = 0;
         ssize_t got;
 
         fflush(stdout);
-        for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
-                if (quiet->saved[fd] < 0)
-                        continue;
-                (void)dup2(quiet->saved[fd], fd);
-                close(quiet->saved[fd]);
-        }
-        if (quiet->sink < 0)
+        modules_unmute();
+        if (sink < 0)
                 return;
-        while (at < 16384 && (got = pread(quiet->sink, chunk, sizeof(chunk), at)) > 0) {
+        while (noise->len < NOISE_MOST &&
+               (got = pread(sink, chunk, sizeof(chunk), (off_t)noise->len)) > 0)
                 buf_add(noise, view_of(chunk, (size_t)got));
-                at += got;
-        }
-        close(quiet->sink);
+        close(sink);
 }
 
 /* p11-kit says on stderr which modules it could not load: the only place where it does. */
@@ -261,15 +269,14 @@ modules_open(const char *path, const char *only_name, const char *init_args, str
         struct modules *modules = memory_new(1, sizeof(*modules));
         CLEANUP(buf_cleanup) struct buf noise = { 0 };
         struct module module;
-        struct quiet quiet;
         bool done = true;
+        int sink = quiet_begin();
 
-        quiet_begin(&quiet);
         if (!path)
                 add_registry(modules, only_name, init_args);
         else if ((done = module_open(&module, path, init_args, err)))
                 modules_add(modules, &module);
-        quiet_end(&quiet, &noise);
+        quiet_end(sink, &noise);
         if (!path) {
                 notes_from_noise(&modules->notes, &noise);
                 done = modules->count > 0 || registry_is_empty(modules, only_name, err);

@@ -173,11 +173,15 @@ keep_login(struct token *token, const struct uri *uri, const struct token_login 
         return true;
 }
 
+/* Say which token it is about, once. */
 static bool
 about_token(const struct token *token, struct error *err)
 {
-        return error_about(err, "token '%s' (serial %s)", token->facts.label,
-                           token->facts.serial[0] ? token->facts.serial : "unknown");
+        CLEANUP(free_cleanup)
+        char *text = text_format("token '%s' (serial %s)", token->facts.label,
+                                 token->facts.serial[0] ? token->facts.serial : "unknown");
+
+        return strstr(err->about, text) ? false : error_about(err, "%s", text);
 }
 
 /* A session, and the login where it is wanted. */

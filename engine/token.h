@@ -55,7 +55,9 @@ struct modules;
  * Load and initialise PKCS #11 modules: the one at `path`, or with NULL those of p11-kit's
  * registry (the trust modules are left out; one that cannot be loaded is skipped and remembered
  * for modules_notes()).  What modules print on stdout or stderr while they are loaded is
- * swallowed.  With `only_name`, only the registry's module of that name (module-name in a URI).
+ * swallowed: for that time the descriptors 1 and 2 of the whole process lead elsewhere, and a
+ * thread that has something to say meanwhile says it through a duplicate.  With `only_name`, only
+ * the registry's module of that name (module-name in a URI).
  *
  * init_args  text for CK_C_INITIALIZE_ARGS.pReserved (NSS), or NULL
  * errors     ERROR_MODULE: not a module, not there, C_Initialize failed
@@ -63,6 +65,9 @@ struct modules;
  */
 struct modules *modules_open(const char *path, const char *only_name, const char *init_args,
                              struct error *err);
+
+/* Give stdout and stderr back when modules_open() was left behind because a module hangs. */
+void modules_unmute(void);
 
 /* C_Finalize where our own C_Initialize succeeded.  Sessions must be closed.  NULL does nothing. */
 void modules_close(struct modules *modules);

@@ -32,6 +32,7 @@ void
 drive_note_hang(void)
 {
         hangs = true;
+        modules_unmute();
 }
 
 void
