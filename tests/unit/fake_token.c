@@ -61,6 +61,11 @@ modules_open(const char *path, const char *only_name, const char *init_args, str
 }
 
 void
+modules_unmute(void)
+{
+}
+
+void
 modules_close(struct modules *modules)
 {
         free(modules);
