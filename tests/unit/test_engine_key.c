@@ -172,8 +172,41 @@ a_certificate_is_written_once_and_found_and_destroyed(void **state)
         assert_int_equal(err.kind, ERROR_NONE);
 }
 
+/* How many objects carry the id. */
+static size_t
+count_objects(struct view id)
+{
+        struct object_facts *list = NULL;
+        struct error err = { 0 };
+        size_t count = 0;
+
+        assert_done(token_find_objects(token, NULL, id, NULL, &list, &count, &err), err);
+        objects_free(list, count);
+        return count;
+}
+
 static void
-a_complete_pair_is_recovered_and_a_forbidden_one_is_not(void **state)
+a_complete_pair_is_recovered(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf id = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        new_id(&id);
+        struct key *made = key_make(token, KEY_EC_P256, view_buf(&id), "left", &err);
+
+        assert_done(made, err);
+        struct key *found = key_recover(token, KEY_EC_P256, view_buf(&id), view_of(NULL, 0), &err);
+
+        assert_done(found, err);
+        assert_true(view_equal(key_spki(found), key_spki(made)));
+        assert_int_equal(count_objects(view_buf(&id)), 2);
+        key_free(found);
+        key_free(made);
+}
+
+static void
+a_pair_that_must_not_be_adopted_is_destroyed(void **state)
 {
         CLEANUP(buf_cleanup) struct buf id = { 0 };
         struct error err = { 0 };
@@ -181,18 +214,127 @@ a_complete_pair_is_recovered_and_a_forbidden_one_is_not(void **state)
 
         (void)state;
         new_id(&id);
-        struct key *made = key_make(token, KEY_EC_P256, view_buf(&id), "left", &err);
+        struct key *old = key_make(token, KEY_EC_P256, view_buf(&id), "old", &err);
+        struct key *new = key_make(token, KEY_EC_P256, view_buf(&id), "new", &err);
 
-        assert_done(made, err);
-        sha256(key_spki(made), digest);
-        assert_null(key_recover(token, KEY_EC_P256, view_buf(&id), view_of(digest, 32), &err));
-        assert_done(err.kind == ERROR_NONE, err);
-        struct key *found = key_recover(token, KEY_EC_P256, view_buf(&id), view_of(NULL, 0), &err);
+        assert_done(old && new, err);
+        sha256(key_spki(old), digest);
+        struct key *found =
+                key_recover(token, KEY_EC_P256, view_buf(&id), view_of(digest, 32), &err);
 
         assert_done(found, err);
-        assert_true(view_equal(key_spki(found), key_spki(made)));
+        assert_true(view_equal(key_spki(found), key_spki(new)));
+        assert_int_equal(count_objects(view_buf(&id)), 2);
+        sha256(key_spki(new), digest);
+        assert_null(key_recover(token, KEY_EC_P256, view_buf(&id), view_of(digest, 32), &err));
+        assert_int_equal(err.kind, ERROR_NONE);
+        assert_int_equal(count_objects(view_buf(&id)), 0);
         key_free(found);
+        key_free(old);
+        key_free(new);
+}
+
+static void
+a_pair_of_another_type_is_destroyed(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf id = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        new_id(&id);
+        struct key *made = key_make(token, KEY_EC_P384, view_buf(&id), "left", &err);
+
+        assert_done(made, err);
+        assert_null(key_recover(token, KEY_EC_P256, view_buf(&id), view_of(NULL, 0), &err));
+        assert_int_equal(err.kind, ERROR_NONE);
+        assert_int_equal(count_objects(view_buf(&id)), 0);
         key_free(made);
+}
+
+static void
+nothing_to_recover_is_no_error(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf id = { 0 };
+        struct error err = { .kind = ERROR_TOKEN };
+
+        (void)state;
+        new_id(&id);
+        assert_null(key_recover(token, KEY_EC_P256, view_buf(&id), view_of(NULL, 0), &err));
+        assert_int_equal(err.kind, ERROR_NONE);
+}
+
+static void
+two_keys_with_one_id_are_told_apart_by_their_public_keys(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf id = { 0 };
+        struct view none = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        new_id(&id);
+        struct key *one = key_make(token, KEY_EC_P256, view_buf(&id), "same", &err);
+        struct key *two = key_make(token, KEY_EC_P256, view_buf(&id), "same", &err);
+
+        assert_done(one && two, err);
+        assert_null(key_find(token, view_buf(&id), NULL, none, &err));
+        assert_int_equal(err.kind, ERROR_KEY_AMBIGUOUS);
+        assert_non_null(strstr(err.next, "pkcs11:"));
+        struct key *found = key_find(token, view_buf(&id), NULL, key_spki(two), &err);
+
+        assert_done(found, err);
+        assert_true(view_equal(key_spki(found), key_spki(two)));
+        assert_done(key_check(found, key_spki(two), &err), err);
+        assert_refused(key_check(found, key_spki(one), &err), err, ERROR_KEY_LOST);
+        assert_done(key_destroy(found, &err), err);
+        assert_int_equal(count_objects(view_buf(&id)), 2);
+        key_free(found);
+        key_free(one);
+        key_free(two);
+}
+
+static void
+an_id_or_a_label_that_is_taken_is_named(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf id = { 0 };
+        CLEANUP(free_cleanup) char *uris = NULL;
+        struct view none = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        new_id(&id);
+        assert_done(token_taken(token, view_buf(&id), "taken-label", &uris, &err), err);
+        assert_null(uris);
+        struct key *key = key_make(token, KEY_EC_P256, view_buf(&id), "taken-label", &err);
+
+        assert_done(key, err);
+        assert_done(token_taken(token, view_buf(&id), NULL, &uris, &err), err);
+        assert_non_null(strstr(uris, "type=private"));
+        free_cleanup(&uris);
+        assert_done(token_taken(token, none, "taken-label", &uris, &err), err);
+        assert_non_null(strstr(uris, "type=public"));
+        key_free(key);
+}
+
+static void
+a_key_outlives_the_session_it_was_made_in(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf id = { 0 };
+        CLEANUP(buf_cleanup) struct buf signature = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        new_id(&id);
+        struct key *key = key_make(token, KEY_EC_P521, view_buf(&id), "reopened", &err);
+
+        assert_done(key, err);
+        assert_done(token_reopen(token, &err), err);
+        assert_done(key_check(key, key_spki(key), &err), err);
+        assert_done(key_sign(key, HASH_SHA512, view_text("again"), &signature, &err), err);
+        assert_done(key_destroy(key, &err), err);
+        assert_int_equal(count_objects(view_buf(&id)), 0);
+        assert_done(token_reopen(token, &err), err);
+        assert_refused(key_check(key, key_spki(key), &err), err, ERROR_KEY_LOST);
+        key_free(key);
 }
 
 static void
@@ -233,7 +375,13 @@ main(void)
                 cmocka_unit_test(every_key_type_is_made_and_signs),
                 cmocka_unit_test(a_new_key_is_private_sensitive_and_cannot_be_extracted),
                 cmocka_unit_test(a_certificate_is_written_once_and_found_and_destroyed),
-                cmocka_unit_test(a_complete_pair_is_recovered_and_a_forbidden_one_is_not),
+                cmocka_unit_test(a_complete_pair_is_recovered),
+                cmocka_unit_test(a_pair_that_must_not_be_adopted_is_destroyed),
+                cmocka_unit_test(a_pair_of_another_type_is_destroyed),
+                cmocka_unit_test(nothing_to_recover_is_no_error),
+                cmocka_unit_test(two_keys_with_one_id_are_told_apart_by_their_public_keys),
+                cmocka_unit_test(an_id_or_a_label_that_is_taken_is_named),
+                cmocka_unit_test(a_key_outlives_the_session_it_was_made_in),
                 cmocka_unit_test(a_key_is_found_by_id_label_and_public_key),
         };
 
