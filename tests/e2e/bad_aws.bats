@@ -216,7 +216,7 @@ says_aws() {
 }
 
 @test "plain http is for loopback only, and the credentials are not sent" {
-        ENDPOINT=http://192.0.2.1:9 refused usage 2 issue --subject CN=device-1
+        ENDPOINT=http://ca.invalid:9 refused usage 2 issue --subject CN=device-1
         ENDPOINT=ftp://127.0.0.1 refused usage 2 issue --subject CN=device-1
 }
 
