@@ -20,7 +20,7 @@ resumes() {
         delivered
         is '.maybe_duplicate == false'
         one_of_each "$(fact .key.id)"
-        [ "$(stat_of .issued)" = 1 ]
+        [ "$(issued)" = 1 ]
 }
 
 # says_aws CODE: AWS's own words are kept, its request id with them.
@@ -68,7 +68,7 @@ says_aws() {
 @test "a template that the identity may not use" {
         refused access-denied 5 issue --subject CN=device-1 --template CodeSigningCertificate/V1
         says_aws AccessDeniedException
-        [ "$(stat_of .issued)" = 0 ]
+        [ "$(issued)" = 0 ]
 }
 
 @test "credentials that are missing, wrong, or expired" {
@@ -103,7 +103,7 @@ says_aws() {
         localpca_again
         done_well issue --subject CN=device-1
         delivered
-        [ "$(stat_of .issued)" = 2 ]
+        [ "$(issued)" = 2 ]
 }
 
 @test "the service fails now and then, and for good" {
@@ -126,7 +126,7 @@ says_aws() {
         localpca_again
         done_well issue --subject CN=device-1
         delivered
-        [ "$(stat_of .issued)" = 1 ]
+        [ "$(issued)" = 1 ]
 }
 
 @test "the network goes between key and request" {
@@ -147,7 +147,7 @@ says_aws() {
         done_well show device-1
         delivered
         is '.maybe_duplicate == false'
-        [ "$(stat_of .issued)" = 2 ]
+        [ "$(issued)" = 2 ]
 }
 
 @test "the network was gone for ten minutes after the request: a new token, and the doubt is admitted" {
@@ -161,7 +161,7 @@ says_aws() {
         delivered
         is '.maybe_duplicate == true'
         one_of_each "$(fact .key.id)"
-        [ "$(stat_of .issued)" -ge 2 ]
+        [ "$(issued)" -ge 2 ]
 }
 
 @test "answers that are cut, slow or no JSON" {

@@ -23,7 +23,7 @@ teardown() {
         wait $other
         done_well show device-1
         delivered
-        [ "$(stat_of .issued)" = 2 ]
+        [ "$(issued)" = 2 ]
 }
 
 @test "two at once with one name: one certificate" {
@@ -33,7 +33,7 @@ teardown() {
         run issue --subject CN=device-1 --lock-wait 30s
         [ "$status" = 0 ] || [ "$status" = 3 ]
         wait $other || [ $? = 3 ]
-        [ "$(stat_of .issued)" = 1 ]
+        [ "$(issued)" = 1 ]
         done_well show device-1
         delivered
         one_of_each "$(fact .key.id)"
@@ -93,7 +93,7 @@ teardown() {
         fi
         [ "$after" = 12 ]
         is '.error.kind == "ledger-read-only" and .order == null'
-        [ "$(stat_of .issued)" = 1 ]
+        [ "$(issued)" = 1 ]
         done_well issue --subject CN=device-1
         delivered
 }
@@ -106,7 +106,7 @@ teardown() {
         run --separate-stderr issue --subject CN=device-1
         is '.error.kind | IN("ledger-full", "disk-full")'
         [ "$status" = 12 ] || [ "$status" = 1 ]
-        [ "$(stat_of .issued)" = 0 ]
+        [ "$(issued)" = 0 ]
         umount "$SANDBOX/small"
         mount -t tmpfs -o size=64M,mode=700 none "$SANDBOX/small"
         done_well issue --subject CN=device-1
@@ -124,7 +124,7 @@ teardown() {
         done_well resume
         done_well show device-1
         delivered
-        [ "$(stat_of .issued)" = 1 ]
+        [ "$(issued)" = 1 ]
 }
 
 @test "a folder for the files that is none" {
@@ -135,7 +135,7 @@ teardown() {
         run issue --subject CN=device-1 --out "$SANDBOX/file"
         done_well show device-1
         delivered
-        [ "$(stat_of .issued)" = 1 ]
+        [ "$(issued)" = 1 ]
 }
 
 @test "a ledger made by a newer version is left alone" {
@@ -151,7 +151,7 @@ teardown() {
         rm -f "$P11CERT_STATE"/ledger.db-*
         head -c 100000 /dev/zero | tr '\0' x >"$P11CERT_STATE/ledger.db"
         refused ledger-corrupt 12 issue --subject CN=device-1
-        [ "$(stat_of .issued)" = 1 ]
+        [ "$(issued)" = 1 ]
 }
 
 @test "the folders and files of the state are their owner's alone" {

@@ -26,7 +26,7 @@ resumes() {
         done_well show device-1
         delivered
         one_of_each "$(fact .key.id)"
-        [ "$(stat_of .issued)" = 1 ]
+        [ "$(issued)" = 1 ]
 }
 
 @test "no token: says which are there" {
@@ -123,7 +123,7 @@ resumes() {
         on_token --keypairgen --key-type EC:prime256v1 --id 0a --label old
         refused object-exists 1 issue --subject CN=device-1 --id 0a
         grep -q 'pkcs11:' <<<"$(fact '.error | .what, .about, .next')"
-        [ "$(stat_of .issued)" = 0 ]
+        [ "$(issued)" = 0 ]
         on_token --read-object --type pubkey --id 0a --output-file "$SANDBOX/old.spki"
         done_well issue --subject CN=device-1 --id 0a --replace
         delivered
@@ -151,7 +151,7 @@ resumes() {
                         done_well show device-1
                         delivered
                         one_of_each "$(fact .key.id)"
-                        [ "$(stat_of .issued)" = 1 ]
+                        [ "$(issued)" = 1 ]
                         sandbox_clear
                         setup
                 done
@@ -284,7 +284,7 @@ resumes() {
         refused key-weak 1 issue --subject CN=device-1
         stands failed
         [ -z "$(ids_of privkey)$(ids_of pubkey)" ]
-        [ "$(stat_of .issued)" = 0 ]
+        [ "$(issued)" = 0 ]
 }
 
 @test "a module that misreports a key's birth gets a warning; what it does not tell is null" {

@@ -17,12 +17,12 @@ afresh() {
         rm -rf "$SANDBOX/tokens" "$P11CERT_STATE"
         mkdir "$SANDBOX/tokens"
         token_make
-        issued=$(stat_of .issued)
+        before=$(issued)
 }
 
 # all_is_well WHERE: after a resume.  A crash before PLANNED was recorded leaves nothing to resume.
 all_is_well() {
-        local certificates=$(($(stat_of .issued) - issued))
+        local certificates=$(($(issued) - before))
         run --separate-stderr show device-1
         if [ "$status" != 0 ]; then
                 [ "$certificates" = 0 ] && [ -z "$(ids_of privkey)$(ids_of pubkey)$(ids_of cert)" ] && return 0
@@ -102,7 +102,7 @@ dies_everywhere() {
         delivered
         is '.maybe_duplicate == true'
         one_of_each "$(fact .key.id)"
-        [ "$(($(stat_of .issued) - issued))" = 2 ]
+        [ "$(($(issued) - before))" = 2 ]
 }
 
 @test "killed at any moment, 200 times" {
@@ -144,7 +144,7 @@ dies_everywhere() {
                 resumed
                 [ "$(ids_of privkey)" = "$id" ]
                 [ "$(ids_of cert)" = "$id" ]
-                [ "$(($(stat_of .issued) - issued))" -le 2 ]
+                [ "$(($(issued) - before))" -le 2 ]
                 done_well show device-1
                 is '.state == "delivered" and .error == null'
         done

@@ -27,7 +27,7 @@ csr() {
         is '.state == "requested" or .state == "keyed"'
         done_well show device-1
         run resume
-        [ "$(stat_of .issued)" = 0 ]
+        [ "$(issued)" = 0 ]
         done_well pin submit device-1 --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --validity 30d
         done_well show device-1
         delivered
@@ -75,7 +75,7 @@ csr() {
         one_of_each "$id"
         done_well show 1
         is '.state == "superseded"'
-        [ "$(stat_of .issued)" = 2 ]
+        [ "$(issued)" = 2 ]
 }
 
 @test "list, show and due: by name, number, serial and ARN" {
@@ -133,7 +133,7 @@ csr() {
 @test "doctor finds nothing wrong where nothing is, changes nothing, and says what to mend" {
         done_well pin doctor --module "$MODULE" --token "$TOKEN" --ca "$CA_ARN" --endpoint-url "$ENDPOINT"
         [ -z "$(ids_of privkey)" ]
-        [ "$(stat_of .issued)" = 0 ]
+        [ "$(issued)" = 0 ]
         localpca_stop
         run --separate-stderr pin doctor --module "$MODULE" --token "$TOKEN" --ca "$CA_ARN" --endpoint-url "$ENDPOINT"
         [ "$status" != 0 ]
