@@ -120,7 +120,7 @@ resumes() {
 }
 
 @test "an id that is taken is an error unless it may be replaced" {
-        on_token --keypairgen --key-type EC:prime256v1 --id 0a --label old
+        on_token --keypairgen --key-type EC:prime256v1 --id 0a --label old >/dev/null
         refused object-exists 1 issue --subject CN=device-1 --id 0a
         grep -q 'pkcs11:' <<<"$(fact '.error | .what, .about, .next')"
         [ "$(issued)" = 0 ]

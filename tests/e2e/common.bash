@@ -177,8 +177,14 @@ show() {
 is() {
         # jq -e calls it true when there is no JSON at all.
         [ -n "$output" ] && jq -e "$1" <<<"$output" >/dev/null && return 0
-        printf 'not so: %s\nin: %s\n' "$1" "$output" >&2
+        printf 'not so: %s\nin: %s\n' "$1" "$(brief)" >&2
         return 1
+}
+
+# brief: what matters of $output, for the log of a test that failed.
+brief() {
+        jq -c 'if has("order") then {order, state, serial, maybe_duplicate, key: .key.id, error} else . end' \
+                <<<"$output" 2>/dev/null || printf '%s' "$output"
 }
 
 # fact FILTER: a value out of the JSON in $output.
@@ -193,7 +199,7 @@ refused() {
         shift 2
         run --separate-stderr -- "$@"
         if [ "$status" != "$expected" ]; then
-                printf 'exit status %s, not %s\nstdout: %s\nstderr: %s\n' "$status" "$expected" "$output" \
+                printf 'exit status %s, not %s\nstdout: %s\nstderr: %s\n' "$status" "$expected" "$(brief)" \
                         "$stderr" >&2
                 return 1
         fi
@@ -205,7 +211,7 @@ refused() {
 done_well() {
         run --separate-stderr -- "$@"
         [ "$status" = 0 ] && return 0
-        printf 'exit status %s\nstdout: %s\nstderr: %s\n' "$status" "$output" "$stderr" >&2
+        printf 'exit status %s\nstdout: %s\nstderr: %s\n' "$status" "$(brief)" "$stderr" >&2
         return 1
 }
 
@@ -222,16 +228,16 @@ delivered() {
 
 # same_key_on_token ID CERTIFICATE: the private key with this id signs what the certificate verifies.
 same_key_on_token() {
-        local mechanism=ECDSA-SHA256 format=(--signature-format openssl)
+        local mechanism=ECDSA format=(--signature-format openssl)
         openssl x509 -in "$2" -noout -pubkey >"$SANDBOX/proof.pub"
-        if grep -q RSA < <(openssl pkey -pubin -in "$SANDBOX/proof.pub" -noout -text); then
-                mechanism=SHA256-RSA-PKCS format=()
+        if openssl rsa -pubin -in "$SANDBOX/proof.pub" -noout 2>/dev/null; then
+                mechanism=RSA-PKCS format=()
         fi
-        echo proof >"$SANDBOX/proof"
-        on_token --sign --id "$1" --mechanism "$mechanism" "${format[@]}" \
-                --input-file "$SANDBOX/proof" --output-file "$SANDBOX/proof.sig" || return 1
-        openssl dgst -sha256 -verify "$SANDBOX/proof.pub" -signature "$SANDBOX/proof.sig" \
-                "$SANDBOX/proof" >/dev/null
+        head -c 32 /dev/urandom >"$SANDBOX/proof"
+        on_token --sign --id "$1" --mechanism "$mechanism" "${format[@]}" --input-file "$SANDBOX/proof" \
+                --output-file "$SANDBOX/proof.sig" >/dev/null || return 1
+        openssl pkeyutl -verify -pubin -inkey "$SANDBOX/proof.pub" -in "$SANDBOX/proof" \
+                -sigfile "$SANDBOX/proof.sig" >/dev/null
 }
 
 # one_of_each ID: exactly one private key, public key and certificate on the token, all with ID.

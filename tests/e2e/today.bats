@@ -32,7 +32,7 @@ teardown() {
 }
 
 @test "an Ed25519 key on the token is in nobody's way" {
-        on_token --keypairgen --key-type EC:edwards25519 --id 77 --label odd
+        on_token --keypairgen --key-type EC:edwards25519 --id 77 --label odd >/dev/null
         done_well issue --subject CN=device-1
         delivered
         done_well p11cert key list --output json --module "$MODULE" --token "$TOKEN" --pin-source "file:$SANDBOX/pin"
@@ -107,7 +107,7 @@ teardown() {
 }
 
 @test "a certificate for another key is neither verified nor stored" {
-        localpca_again --fault GetCertificate:wrong-key
+        localpca_again --fault IssueCertificate:wrong-key
         refused not-as-asked 9 issue --subject CN=device-1
         is '.state == "failed" and .certificate_arn != null'
         [ -z "$(ids_of cert)" ]
