@@ -189,14 +189,20 @@ static bool
 start(struct token *token, struct error *err)
 {
         CK_RV rv = open_session(token, &token->session);
+        struct error look = { 0 };
 
         if (rv != CKR_OK) {
                 ckr_error(err, rv, "cannot open a session");
                 return about_token(token, err);
         }
-        if (!token_login_user(token, err))
-                return about_token(token, err);
-        return true;
+        if (token_login_user(token, err))
+                return true;
+        /* A vague answer may hide that it was pulled just now; that says which token it is. */
+        if (err->kind == ERROR_TOKEN && !token_check(token, &look)) {
+                *err = look;
+                return false;
+        }
+        return about_token(token, err);
 }
 
 struct token *

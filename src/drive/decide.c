@@ -24,12 +24,24 @@ ride_note(struct ride *ride, enum order_state state, const char *name, enum driv
         ride->fact_count++;
 }
 
+/* Whoever made the error may not have known for which order it was. */
+static void
+name_order(const struct order *order, struct error *err)
+{
+        if (order->number)
+                error_about(err, "order %lld '%s'", (long long)order->number, order->wishes.name);
+        else
+                error_about(err, "order '%s'", order->wishes.name);
+}
+
 void
 ride_stop(struct ride *ride, const struct error *err)
 {
         struct order *order = ride->order;
 
         order->error = *err;
+        if (!text_starts(order->error.about, "order "))
+                name_order(order, &order->error);
         ride->deed = DEED_FINISH;
         if (!order->number)
                 return;

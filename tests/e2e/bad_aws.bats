@@ -23,6 +23,12 @@ resumes() {
         [ "$(issued)" = 1 ]
 }
 
+# pca OPERATION OPTION…: as the administrator, with Debian's AWS client, on $CA_ARN.
+pca() {
+        (as_admin && aws --region us-east-1 --endpoint-url "$ENDPOINT" acm-pca "$1" \
+                --certificate-authority-arn "$CA_ARN" "${@:2}")
+}
+
 # says_aws CODE: AWS's own words are kept, its request id with them.
 says_aws() {
         is ".error.aws.code == \"$1\" and (.error.aws.message | length > 0) and (.error.aws.request_id | length > 0)"
@@ -30,6 +36,7 @@ says_aws() {
 
 @test "a CA that nobody knows" {
         CA_ARN=${CA_ARN%/*}/00000000-0000-4000-8000-000000000000
+        as_admin # who may ask for any; AWS tells others no more than that they may not
         refused ca-unknown 1 issue --subject CN=device-1
         says_aws ResourceNotFoundException
 }
@@ -48,21 +55,36 @@ says_aws() {
 }
 
 @test "a CA that is not active, until it is" {
-        as_admin
-        aws --endpoint-url "$ENDPOINT" acm-pca update-certificate-authority \
-                --certificate-authority-arn "$CA_ARN" --status DISABLED
-        as_limited
+        pca update-certificate-authority --status DISABLED
         refused ca-not-active 1 issue --subject CN=device-1
-        as_admin
-        aws --endpoint-url "$ENDPOINT" acm-pca update-certificate-authority \
-                --certificate-authority-arn "$CA_ARN" --status ACTIVE
-        as_limited
+        pca update-certificate-authority --status ACTIVE
         done_well issue --subject CN=device-1
         delivered
 }
 
-@test "a CA that expires before the certificate would" {
-        refused ca-expired 1 issue --subject CN=device-1 --validity 50y
+@test "a CA that has expired" {
+        CA_ARN=$(as_admin && aws --region us-east-1 --endpoint-url "$ENDPOINT" acm-pca \
+                create-certificate-authority --certificate-authority-type ROOT --output text \
+                --certificate-authority-configuration \
+                'KeyAlgorithm=EC_prime256v1,SigningAlgorithm=SHA256WITHECDSA,Subject={CommonName=Short}')
+        local arn end
+        end=$(($(date +%s) + 3))
+        pca get-certificate-authority-csr --output text >"$SANDBOX/ca.csr"
+        arn=$(pca issue-certificate --csr "fileb://$SANDBOX/ca.csr" --signing-algorithm SHA256WITHECDSA \
+                --template-arn arn:aws:acm-pca:::template/RootCACertificate/V1 \
+                --validity "Type=ABSOLUTE,Value=$end" --output text)
+        pca get-certificate --certificate-arn "$arn" --query Certificate --output text >"$SANDBOX/ca.crt"
+        pca import-certificate-authority-certificate --certificate "fileb://$SANDBOX/ca.crt"
+        while [ "$(date +%s)" -le $end ]; do sleep 0.2; done
+        as_admin
+        refused ca-expired 1 issue --subject CN=device-1
+        [ -z "$(ids_of privkey)" ]
+}
+
+@test "a validity beyond the CA's own end is refused, and ca-end is what was meant" {
+        refused request-refused 1 issue --subject CN=device-1 --validity 50y
+        done_well issue --subject CN=device-1 --validity ca-end
+        delivered
 }
 
 @test "a template that the identity may not use" {

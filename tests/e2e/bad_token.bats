@@ -60,7 +60,7 @@ resumes() {
         refused pin-wrong 7 issue --subject CN=device-1
         [ "$(counted C_Login)" = 1 ]
         refused pin-refused 7 issue --subject CN=device-1
-        refused pin-refused 7 resume
+        refused pin-refused 7 issue --subject CN=device-1
         [ "$(counted C_Login)" = 1 ]
         refused pin-wrong 7 issue --subject CN=device-1 --retry-pin
         [ "$(counted C_Login)" = 2 ]

@@ -87,10 +87,10 @@ token_open(struct modules *modules, const struct uri *uri, const struct token_lo
                 return NULL;
         struct token *token = memory_new(1, sizeof(*token));
 
-        strcpy(token->facts.label, "fake");
-        strcpy(token->facts.serial, "f00d");
-        strcpy(token->facts.manufacturer, "nobody");
-        strcpy(token->facts.model, "memory");
+        snprintf(token->facts.label, sizeof(token->facts.label), "fake");
+        snprintf(token->facts.serial, sizeof(token->facts.serial), "f00d");
+        snprintf(token->facts.manufacturer, sizeof(token->facts.manufacturer), "nobody");
+        snprintf(token->facts.model, sizeof(token->facts.model), "memory");
         return token;
 }
 

@@ -9,6 +9,7 @@
 #include "order/cert.h"
 #include "tests/unit/fake_ca.h"
 #include "tests/unit/fake_token.h"
+#include "tests/unit/folder.h"
 
 /* -- one run ------------------------------------------------------------------------------- */
 
@@ -35,8 +36,7 @@ set_up(void **state)
         struct error err = { 0 };
 
         (void)state;
-        snprintf(folder, sizeof(folder), "/tmp/test_drive.XXXXXX");
-        assert_non_null(mkdtemp(folder));
+        assert_int_equal(folder_make(folder), 0);
         ledger = ledger_open(folder, &err);
         assert_done(ledger && ledger_lock(ledger, "test", 0, &err), err);
         options = (struct drive_options){
@@ -52,13 +52,10 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-        char command[128];
-
         (void)state;
         order_free(MOVE(back));
         ledger_close(ledger);
-        snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-        return system(command);
+        return folder_remove(folder);
 }
 
 static struct order *
