@@ -19,12 +19,16 @@
 /* Run `function(&variable)` when the variable leaves its scope. */
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
-/* Hand a pointer on: its value, leaving NULL behind for the clean-up. */
-#define MOVE(pointer)                                   \
-        (__extension__({                                \
-                __typeof__(pointer) moved_ = (pointer); \
-                (pointer) = NULL;                       \
-                moved_;                                 \
+/*
+ * Hand a pointer on: its value, leaving NULL behind for the clean-up.  The argument is evaluated
+ * once, so that it may be `list[next++]`.
+ */
+#define MOVE(pointer)                                    \
+        (__extension__({                                 \
+                __typeof__(pointer) *slot_ = &(pointer); \
+                __typeof__(pointer) moved_ = *slot_;     \
+                *slot_ = NULL;                           \
+                moved_;                                  \
         }))
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))

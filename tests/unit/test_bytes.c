@@ -126,6 +126,20 @@ a_secret_is_copied_and_cleared(void **state)
         secret_clear(&second);
 }
 
+static void
+a_pointer_is_handed_on_with_one_look_at_the_argument(void **state)
+{
+        int things[2] = { 0 };
+        int *list[2] = { &things[0], &things[1] };
+        size_t next = 0;
+
+        (void)state;
+        assert_ptr_equal(MOVE(list[next++]), &things[0]);
+        assert_int_equal(next, 1);
+        assert_null(list[0]);
+        assert_ptr_equal(list[1], &things[1]);
+}
+
 int
 main(void)
 {
@@ -139,6 +153,7 @@ main(void)
                 cmocka_unit_test(a_swap_of_neighbours_is_one_edit),
                 cmocka_unit_test(a_uuid_has_its_version_and_variant),
                 cmocka_unit_test(a_secret_is_copied_and_cleared),
+                cmocka_unit_test(a_pointer_is_handed_on_with_one_look_at_the_argument),
         };
 
         return cmocka_run_group_tests_name("bytes", tests, NULL, NULL);
