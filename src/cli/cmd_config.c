@@ -41,11 +41,14 @@ write_template(struct buf *out)
                                                                                 : "");
                 }
         }
-        buf_add_text(out, "\n# -- Wishes that --cert-profile NAME takes\n"
-                          "#[profile server]\n"
-                          "#template = EndEntityServerAuthCertificate/V1\n"
-                          "#key-type = ec:p384\n"
-                          "#validity = 90d\n");
+        buf_add_text(out, "\n# -- Wishes that --cert-profile NAME takes; all of the above but the "
+                          "program's own may stand here\n"
+                          "#[profile server]\n");
+        for (enum option_id id = 0; id < OPTIONS; id++) {
+                if (option_row(id)->scope == SCOPE_PROFILE)
+                        buf_format(out, "# %s\n#%s = \n", option_row(id)->help,
+                                   option_row(id)->name);
+        }
 }
 
 bool

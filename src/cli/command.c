@@ -147,9 +147,30 @@ finish_json(struct command *command, const struct error *err)
         print_json(command, command->answer, "\n");
 }
 
-int
-command_finish(struct command *command, const struct error *err)
+/* Every error has three sentences, also where what happened says it all. */
+static struct error
+complete_error(const struct command *command, const struct error *err)
 {
+        struct error complete = *err;
+        const char *verb = command->verb ? command->verb->name : NULL;
+
+        if (err->kind == ERROR_NONE)
+                return complete;
+        if (!err->about[0])
+                error_about(&complete, verb ? "p11cert %s" : "p11cert", verb);
+        if (error_exit_status(err->kind) <= 3)
+                error_advise(&complete, "`p11cert %s%s--help` tells more", verb ? verb : "",
+                             verb ? " " : "");
+        else
+                error_advise(&complete, "`p11cert doctor` looks for what is in the way");
+        return complete;
+}
+
+int
+command_finish(struct command *command, const struct error *given)
+{
+        const struct error complete = complete_error(command, given);
+        const struct error *err = &complete;
         int status = error_exit_status(err->kind);
 
         if (command->output == OUTPUT_TEXT)

@@ -148,7 +148,7 @@ static const struct option_row rows[] = {
                 .help = "only keys on the token with this serial number or label" },
         [OPTION_DUE] = { "due", OF_VERB, FLAG, .help = "everything that `due` lists" },
         [OPTION_REASON] = { "reason", OF_VERB, TEXT("REASON"),
-                .choices = "unspecified|key-compromise|certificate-authority-compromise|"
+                .choices = "unspecified|key-compromise|ca-compromise|"
                            "affiliation-changed|superseded|cessation-of-operation|"
                            "privilege-withdrawn|a-a-compromise",
                 .help = "why: key-compromise, superseded, cessation-of-operation, …" },

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "cli/show.h"
@@ -42,6 +43,15 @@ static void PRINTF(5, 6) tell(struct progress *progress, const struct order *ord
         progress->waiting = false;
 }
 
+/* The part of an ARN behind its last slash is what tells it from others. */
+static const char *
+last_part(const char *arn)
+{
+        const char *slash = arn ? strrchr(arn, '/') : NULL;
+
+        return slash ? slash + 1 : arn ? arn : "?";
+}
+
 static void
 tell_keyed(struct progress *progress, const struct order *order)
 {
@@ -57,8 +67,7 @@ tell_keyed(struct progress *progress, const struct order *order)
 static void
 tell_issued(struct progress *progress, const struct order *order)
 {
-        tell(progress, order, true, "issued", "%s",
-             order->certificate_arn ? order->certificate_arn : "certificate taken in");
+        tell(progress, order, true, "issued", "certificate %s", last_part(order->certificate_arn));
 }
 
 static void
@@ -122,7 +131,7 @@ tell_order(struct progress *progress, enum drive_event event, const struct order
                 tell_requested(progress, order);
                 return;
         case EVENT_SUBMITTED:
-                tell(progress, order, true, "sent", "to %s", order->wishes.ca_arn);
+                tell(progress, order, true, "sent", "to CA %s", last_part(order->wishes.ca_arn));
                 return;
         case EVENT_WAITING:
                 tell_waiting(progress, order, text);
@@ -159,9 +168,10 @@ progress_event(void *context, enum drive_event event, const struct order *order,
         if (!command_is_talkative(progress->command))
                 return;
         if (event == EVENT_CA)
-                tell(progress, NULL, true, "CA", "%s", text ? text : "");
+                tell(progress, NULL, true, "CA", "%s", last_part(text));
         else if (event == EVENT_ROOT)
-                tell(progress, NULL, false, "root", "pinned at first use for %s", text ? text : "");
+                tell(progress, NULL, false, "root", "pinned at first use for CA %s",
+                     last_part(text));
         else if (event == EVENT_TOKEN)
                 tell(progress, order, true, "token", "%s", text ? text : "");
         else if (order)
