@@ -129,10 +129,12 @@ copy_message(const char *text, char *out, size_t size)
 
         for (; *text && kept + 1 < size; text++)
                 out[kept++] = (unsigned char)*text < ' ' || *text == 0x7F ? ' ' : *text;
-        /* Do not cut inside a UTF-8 character. */
-        if (*text)
+        /* Where the cut falls inside a UTF-8 character, that one goes as a whole. */
+        if (((unsigned char)*text & 0xC0) == 0x80) {
                 while (kept && ((unsigned char)out[kept - 1] & 0xC0) == 0x80)
                         kept--;
+                kept -= kept > 0;
+        }
         out[kept] = '\0';
 }
 
@@ -254,42 +256,77 @@ add_condition(struct buf *out, const struct fault_call *call)
         cJSON_Delete(json);
 }
 
+/* What a denial's message says; whatever it does not say is NULL. */
+struct denial {
+        char *user;
+        char *action;
+        char *resource;
+        char *reason; /* "because …", "with an explicit deny in …" */
+};
+
+static void
+denial_clear(struct denial *denial)
+{
+        free(denial->user);
+        free(denial->action);
+        free(denial->resource);
+        free(denial->reason);
+}
+
 /* "User: U is not authorized to perform: A on resource: R because no identity-based policy …" */
 static void
-explain_denied(const struct fault_call *call, const struct fault *fault, struct error *err)
+denial_read(const char *message, struct denial *out)
 {
-        CLEANUP(free_cleanup) char *user = between(fault->message, "User: ", " is not authorized");
+        static const char *const reasons[] = { " because ", " with an explicit deny" };
+        const char *reason = NULL;
+
+        for (size_t i = 0; !reason && i < ARRAY_LENGTH(reasons); i++)
+                reason = strstr(message, reasons[i]);
         CLEANUP(free_cleanup)
-        char *action = between(fault->message, "to perform: ", " on resource");
-        CLEANUP(free_cleanup)
-        char *resource = between(fault->message, "on resource: ", " because ");
-        CLEANUP(free_cleanup) char *because = between(fault->message, " because ", NULL);
+        char *head =
+                reason ? text_copy_length(message, (size_t)(reason - message)) : text_copy(message);
+
+        *out = (struct denial){ .user = between(head, "User: ", " is not authorized"),
+                                .action = between(head, "to perform: ", " on resource"),
+                                .resource = between(head, "on resource: ", NULL),
+                                .reason = reason ? text_copy(reason + 1) : NULL };
+}
+
+static void
+advise_statement(const struct fault_call *call, const struct denial *denial, struct error *err)
+{
+        bool by_resource = denial->reason && strstr(denial->reason, "resource-based");
         CLEANUP(buf_cleanup) struct buf condition = { 0 };
 
-        error_set(err, ERROR_DENIED, "AWS denies %s to %s%s%s%s", action ? action : call->operation,
-                  user ? user : "access key ", user ? "" : call->access_key_id, because ? ": " : "",
-                  because ? because : "");
-        if (!action || !resource) {
-                error_advise(err, "AWS says: %s", *fault->message ? fault->message : fault->code);
-                return;
-        }
-        if (because && strstr(because, "explicit deny")) {
-                error_advise(err,
-                             "a policy denies it by name, so no further permission helps: have "
-                             "that Deny changed for %s on %s",
-                             action, resource);
-                return;
-        }
         add_condition(&condition, call);
         error_advise(err,
                      "have this statement added to the identity's policy%s: "
                      "{\"Effect\":\"Allow\",\"Action\":\"%s\",\"Resource\":\"%s\"%s}%s",
-                     because && strstr(because, "resource-based") ? " and to the CA's resource "
-                                                                    "policy or share"
-                                                                  : "",
-                     action, resource, buf_text(&condition),
+                     by_resource ? " and to the CA's resource policy or share" : "", denial->action,
+                     denial->resource, buf_text(&condition),
                      condition.len ? "; a statement that is there already may name another template"
                                    : "");
+}
+
+static void
+explain_denied(const struct fault_call *call, const struct fault *fault, struct error *err)
+{
+        CLEANUP(denial_clear) struct denial denial;
+
+        denial_read(fault->message, &denial);
+        error_set(err, ERROR_DENIED, "AWS denies %s to %s%s%s%s",
+                  denial.action ? denial.action : call->operation,
+                  denial.user ? denial.user : "access key ", denial.user ? "" : call->access_key_id,
+                  denial.reason ? " " : "", denial.reason ? denial.reason : "");
+        if (!denial.action || !denial.resource)
+                error_advise(err, "have the identity's permissions checked");
+        else if (denial.reason && strstr(denial.reason, "explicit deny"))
+                error_advise(err,
+                             "a policy denies it by name, so no further permission helps: have "
+                             "that Deny changed for %s on %s",
+                             denial.action, denial.resource);
+        else
+                advise_statement(call, &denial, err);
 }
 
 static void
