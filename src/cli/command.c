@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,9 +178,11 @@ command_finish(struct command *command, const struct error *given)
                 fputs(buf_text(&command->text), stdout);
         else
                 finish_json(command, err);
-        /* Who pipes the answer somewhere has to learn that it did not get there. */
+        /* Who keeps the answer somewhere has to learn that it did not get there. */
         if (fflush(stdout) != 0 || ferror(stdout)) {
-                fputs("p11cert: the answer could not be written to standard output\n", stderr);
+                if (errno != EPIPE)
+                        fputs("p11cert: the answer could not be written to standard output\n",
+                              stderr);
                 status = status ? status : 1;
         }
         if (err->kind != ERROR_NONE && (command->output == OUTPUT_TEXT || !command->quiet)) {
