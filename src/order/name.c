@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "order/der.h"
 #include "order/oid.h"
 
 /*
@@ -290,33 +291,74 @@ is_text_type(int tag)
 }
 
 static void
-type_value_cleanup(ASN1_TYPE **value)
+entry_cleanup(X509_NAME_ENTRY **entry)
 {
-        ASN1_TYPE_free(*value);
+        X509_NAME_ENTRY_free(*entry);
 }
 
-/* Add one attribute with the value as it is. */
+/*
+ * Put an entry in front: the text begins with the last RDN.  A further one of the same RDN joins
+ * the one that is in front by now.
+ */
 static bool
-add_entry(X509_NAME *name, const char *oid, int tag, struct view value, bool first_of_rdn,
-          struct error *err)
+add_entry(X509_NAME *name, const X509_NAME_ENTRY *entry, bool first_of_rdn, struct error *err)
 {
-        CLEANUP(object_cleanup) ASN1_OBJECT *object = oid_object(oid);
-
         if (X509_NAME_entry_count(name) >= SUBJECT_ATTRIBUTES)
                 return error_set(err, ERROR_USAGE, "the subject has more than %d attributes",
                                  SUBJECT_ATTRIBUTES);
-        /* The text begins with the last RDN: each new one goes in front (-1 joins the one there).
-         */
-        if (!object || !X509_NAME_add_entry_by_OBJ(name, object, tag, value.data, (int)value.len, 0,
-                                                   first_of_rdn ? 0 : 1)) {
-                ERR_clear_error();
-                return error_set(err, ERROR_USAGE, "the subject cannot hold this value for %s",
-                                 oid);
-        }
-        return true;
+        if (X509_NAME_add_entry(name, entry, 0, first_of_rdn ? 0 : 1))
+                return true;
+        ERR_clear_error();
+        return error_set(err, ERROR_INTERNAL, "the subject cannot be put together");
 }
 
-/* `hexstring` of RFC 4514: the BER of the value; what a name can hold is a string or a SEQUENCE. */
+/* The attribute with a value that is DER already; NULL where no name can hold it. */
+static X509_NAME_ENTRY *
+entry_of_der(const char *oid, struct view value)
+{
+        CLEANUP(object_cleanup) ASN1_OBJECT *object = oid_object(oid);
+        CLEANUP(entry_cleanup) X509_NAME_ENTRY *entry = NULL;
+        CLEANUP(buf_cleanup) struct buf fields = { 0 };
+        CLEANUP(buf_cleanup) struct buf der = { 0 };
+        unsigned char *again = NULL;
+
+        if (!object)
+                return NULL;
+        der_add_object(&fields, object);
+        buf_add(&fields, value);
+        der_add(&der, DER_SEQUENCE, view_buf(&fields));
+        const unsigned char *end = der.data;
+
+        entry = d2i_X509_NAME_ENTRY(NULL, &end, (long)der.len);
+        int len = entry ? i2d_X509_NAME_ENTRY(entry, &again) : -1;
+        bool same = len > 0 && view_equal(view_of(again, (size_t)len), view_buf(&der));
+
+        OPENSSL_free(again);
+        ERR_clear_error();
+        return same ? MOVE(entry) : NULL;
+}
+
+/* A string of a known type keeps its bounds in whatever encoding. */
+static bool
+check_hex_value(const struct attribute_type *type, const char *oid, const ASN1_STRING *string,
+                struct error *err)
+{
+        unsigned char *utf8 = NULL;
+
+        if (!is_text_type(ASN1_STRING_type(string)))
+                return true;
+        int len = ASN1_STRING_to_UTF8(&utf8, string);
+
+        ERR_clear_error();
+        if (len < 0)
+                return broken(err, "", "a string in hex does not decode");
+        bool good = check_value(type, oid, view_of(utf8, (size_t)len), err);
+
+        OPENSSL_free(utf8);
+        return good;
+}
+
+/* `hexstring` of RFC 4514: the encoding of the value, of any type that OpenSSL's names can hold. */
 static bool
 read_hex(const char **at, X509_NAME *name, const struct attribute_type *type, const char *oid,
          bool first_of_rdn, struct error *err)
@@ -328,35 +370,12 @@ read_hex(const char **at, X509_NAME *name, const struct attribute_type *type, co
                 buf_add_byte(&der, hex_pair(*at));
         if (**at && **at != ',' && **at != '+')
                 return broken(err, start, "'#' is followed by pairs of hex digits only");
-        const unsigned char *end = der.data;
-        CLEANUP(type_value_cleanup)
-        ASN1_TYPE *value = der.len ? d2i_ASN1_TYPE(NULL, &end, (long)der.len) : NULL;
+        CLEANUP(entry_cleanup) X509_NAME_ENTRY *entry = entry_of_der(oid, view_buf(&der));
 
-        if (!value || end != der.data + der.len) {
-                ERR_clear_error();
-                return broken(err, start, "the hex digits are not one DER value");
-        }
-        int tag = ASN1_TYPE_get(value);
-
-        if (!is_text_type(tag) && tag != V_ASN1_SEQUENCE)
-                return broken(err, start, "the value is neither a string nor a SEQUENCE");
-        if (is_text_type(tag)) {
-                unsigned char *utf8 = NULL;
-                int len = ASN1_STRING_to_UTF8(&utf8, value->value.asn1_string);
-                bool good = len >= 0 && check_value(type, oid, view_of(utf8, (size_t)len), err);
-
-                OPENSSL_free(utf8);
-                ERR_clear_error();
-                if (len < 0)
-                        return broken(err, start, "the string does not decode");
-                if (!good)
-                        return false;
-        }
-        const ASN1_STRING *string = value->value.asn1_string;
-
-        return add_entry(name, oid, tag,
-                         view_of(ASN1_STRING_get0_data(string), (size_t)ASN1_STRING_length(string)),
-                         first_of_rdn, err);
+        if (!entry)
+                return broken(err, start, "the hex digits are not the DER of a string");
+        return check_hex_value(type, oid, X509_NAME_ENTRY_get_data(entry), err) &&
+               add_entry(name, entry, first_of_rdn, err);
 }
 
 static bool
@@ -372,7 +391,15 @@ read_attribute(const char **at, X509_NAME *name, bool first_of_rdn, struct error
                 return read_hex(at, name, type, oid, first_of_rdn, err);
         if (!read_string(at, &value, err) || !check_value(type, oid, view_buf(&value), err))
                 return false;
-        return add_entry(name, oid, type->string, view_buf(&value), first_of_rdn, err);
+        CLEANUP(object_cleanup) ASN1_OBJECT *object = oid_object(oid);
+        CLEANUP(entry_cleanup)
+        X509_NAME_ENTRY *entry = X509_NAME_ENTRY_create_by_OBJ(NULL, object, type->string,
+                                                               value.data, (int)value.len);
+
+        if (!entry)
+                return error_set(err, ERROR_USAGE, "the subject cannot hold this value for %s",
+                                 oid);
+        return add_entry(name, entry, first_of_rdn, err);
 }
 
 bool
