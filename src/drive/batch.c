@@ -302,59 +302,54 @@ give_work(struct conductor *conductor, struct ride *ride, enum work_kind kind)
         worker_give(ride->worker, work);
 }
 
+/* Ask the order's CA; the reply comes back to this ride. */
 static void
-send_issue(struct conductor *conductor, struct ride *ride)
+send_call(struct conductor *conductor, struct ride *ride, const char *operation, struct view body,
+          int64_t no_attempt_after_ms)
 {
-        const struct order *order = ride->order;
         struct ca_arn parts;
         struct error err = { 0 };
 
-        if (!ca_arn_parse(order->wishes.ca_arn, &parts, &err)) {
+        if (!ca_arn_parse(ride->order->wishes.ca_arn, &parts, &err)) {
                 ride_stop(ride, &err);
                 return;
         }
         struct aws_call call = {
                 .service = "acm-pca",
                 .region = parts.region,
-                .operation = "IssueCertificate",
-                .body = view_buf(&order->request),
+                .operation = operation,
+                .body = body,
                 .tag = ride,
-                .no_attempt_after_ms = order->first_sent_boot_ms + ORDER_REPEAT_MS,
+                .no_attempt_after_ms = no_attempt_after_ms,
         };
 
-        failpoint("about-to-send");
         ride->at_network = true;
         aws_send(conductor->aws, &call);
+}
+
+static void
+send_issue(struct conductor *conductor, struct ride *ride)
+{
+        const struct order *order = ride->order;
+
+        failpoint("about-to-send");
+        send_call(conductor, ride, "IssueCertificate", view_buf(&order->request),
+                  order->first_sent_boot_ms + ORDER_REPEAT_MS);
 }
 
 static void
 send_poll(struct conductor *conductor, struct ride *ride)
 {
         const struct order *order = ride->order;
-        struct ca_arn parts;
-        struct error err = { 0 };
-
-        if (!ca_arn_parse(order->wishes.ca_arn, &parts, &err)) {
-                ride_stop(ride, &err);
-                return;
-        }
         CLEANUP(free_cleanup)
         char *body = pca_write_get_certificate(order->wishes.ca_arn, order->certificate_arn);
-        struct aws_call call = {
-                .service = "acm-pca",
-                .region = parts.region,
-                .operation = "GetCertificate",
-                .body = view_text(body),
-                .tag = ride,
-        };
         int64_t now = clock_boot_ms();
 
         if (now - ride->submitted_ms > TOLD_EVERY_MS && now - ride->told_ms > TOLD_EVERY_MS) {
                 ride->told_ms = now;
                 conductor_tell(conductor, EVENT_WAITING, order, "the CA is at work");
         }
-        ride->at_network = true;
-        aws_send(conductor->aws, &call);
+        send_call(conductor, ride, "GetCertificate", view_text(body), 0);
 }
 
 /* The order stands still: its key handle is given up, then it goes back to its owner. */

@@ -51,17 +51,6 @@ work_new(enum work_kind kind, void *tag, const struct order *order)
         return work;
 }
 
-static void
-order_token_clear(struct order_token *token)
-{
-        free(token->label);
-        free(token->serial);
-        free(token->manufacturer);
-        free(token->model);
-        free(token->uri);
-        *token = (struct order_token){ 0 };
-}
-
 void
 work_free(struct work *work)
 {

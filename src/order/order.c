@@ -37,14 +37,15 @@ order_new(void)
         return memory_new(1, sizeof(struct order));
 }
 
-static void
-token_clear(struct order_token *token)
+void
+order_token_clear(struct order_token *token)
 {
         free(token->label);
         free(token->serial);
         free(token->manufacturer);
         free(token->model);
         free(token->uri);
+        *token = (struct order_token){ 0 };
 }
 
 void
@@ -68,7 +69,7 @@ order_free(struct order *order)
         for (size_t i = 0; i < ARRAY_LENGTH(bufs); i++)
                 buf_clear(bufs[i]);
         wishes_clear(&order->wishes);
-        token_clear(&order->token);
+        order_token_clear(&order->token);
         free(order);
 }
 

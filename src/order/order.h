@@ -162,6 +162,8 @@ struct order *order_new(void);
 void order_free(struct order *order); /* NULL does nothing */
 void order_cleanup(struct order **order);
 
+void order_token_clear(struct order_token *token);
+
 void wishes_clear(struct wishes *wishes);
 void wishes_copy(struct wishes *to, const struct wishes *from);
 void wishes_add_san(struct wishes *wishes, const char *san);
