@@ -390,21 +390,37 @@ correct_clock(struct aws_client *client, const struct operation *operation,
                                     server ? server : answer->date);
 }
 
+/* Others than those the attempt was signed with; why there are none becomes part of the error. */
+static bool
+renew_credentials(struct aws_client *client, struct operation *operation)
+{
+        const struct error refusal = operation->error;
+        struct error *err = &operation->error;
+        struct error why = { 0 };
+
+        if (operation->stamp.generation != client->signer.generation ||
+            signer_renew(&client->signer, &why))
+                return true;
+        if (why.kind == ERROR_NOTHING)
+                return false;
+        error_set(err, refusal.kind, "%s; looking for newer ones: %s", refusal.what, why.what);
+        error_about(err, "%s", refusal.about);
+        error_advise(err, "%s", why.next);
+        return error_aws(err, refusal.aws.code, refusal.aws.message, refusal.aws.request_id);
+}
+
 /* Clock and credentials: once each, at once, and whatever the number of attempts. */
 static bool
 mend(struct aws_client *client, struct operation *operation, const struct http_answer *answer,
      enum retry_class class)
 {
-        struct error ignored = { 0 };
-
         if (class == RETRY_CLOCK && !operation->clock_corrected) {
                 operation->clock_corrected = true;
                 return correct_clock(client, operation, answer);
         }
         if (class == RETRY_CREDENTIALS && !operation->credentials_renewed) {
                 operation->credentials_renewed = true;
-                return operation->stamp.generation != client->signer.generation ||
-                       signer_renew(&client->signer, &ignored);
+                return renew_credentials(client, operation);
         }
         return false;
 }

@@ -360,8 +360,13 @@ explain_strange(const struct fault_call *call, const struct fault_answer *answer
         for (char *c = text; *c; c++)
                 *c = (char)(*c < ' ' || *c >= 0x7F ? ' ' : *c);
         copy_message(text + strspn(text, " "), start, sizeof(start));
-        error_set(err, fault->kind, "%s answered with HTTP status %d and without an error code%s%s",
-                  call->host, answer->status, *start ? ": " : " (nothing else)", start);
+        const char *type =
+                answer->content_type && *answer->content_type ? answer->content_type : NULL;
+
+        error_set(err, fault->kind,
+                  "%s answered with HTTP status %d and without an error code%s%s%s%s", call->host,
+                  answer->status, type ? ", as " : "", type ? type : "",
+                  *start ? ": " : " (nothing else)", start);
         if (answer->status >= 300 && answer->status < 400)
                 error_advise(err, "redirects are not followed; check the endpoint URL and "
                                   "HTTPS_PROXY");

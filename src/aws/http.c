@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-enum { MOST_HEADER_BYTES = 256 * 1024, IDLE_HANDLES = 8 };
+enum { MOST_HEADER_BYTES = 256 * 1024, IDLE_HANDLES = 8, MOST_KEPT = 128 };
 
 struct http {
         CURLM *multi;
@@ -30,6 +30,7 @@ struct exchange {
         size_t header_bytes;
         int64_t no_send_after_ms;
         bool too_large;
+        bool too_late; /* a lost connection was not replaced any more */
         char detail[CURL_ERROR_SIZE];
 };
 
@@ -52,6 +53,8 @@ http_open(const char *ca_file, struct error *err)
                 return NULL;
         }
         http->ca_file = text_copy(ca_file);
+        /* Else connections are closed whenever few calls are under way. */
+        curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)MOST_KEPT);
         /* Allowed signals, curl also keeps the SIGPIPE of a TLS connection that broke from us. */
         http->needs_alarm =
                 !(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS);
@@ -190,8 +193,10 @@ about_to_send(void *context, char *remote, char *local, int remote_port, int loc
         (void)remote_port;
         (void)local_port;
         if (exchange->answer->sent && exchange->no_send_after_ms &&
-            clock_boot_ms() > exchange->no_send_after_ms)
+            clock_boot_ms() > exchange->no_send_after_ms) {
+                exchange->too_late = true;
                 return CURL_PREREQFUNC_ABORT;
+        }
         exchange->answer->sent = true;
         return CURL_PREREQFUNC_OK;
 }
@@ -222,6 +227,8 @@ set_up(struct http *http, struct exchange *exchange, const struct http_request *
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, http->needs_alarm ? 1L : 0L);
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+        /* Never wait for a name service that hangs: its thread is left to end on its own. */
+        curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
         curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_MOST_BYTES);
@@ -341,7 +348,10 @@ answer_of(struct exchange *exchange, CURLcode code)
         exchange->answer = NULL;
         curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
         answer->status = (int)status;
-        if (code != CURLE_OK)
+        if (exchange->too_late)
+                snprintf(answer->detail, sizeof(answer->detail),
+                         "it was lost, and too late to send again");
+        else if (code != CURLE_OK)
                 snprintf(answer->detail, sizeof(answer->detail), "%s",
                          *exchange->detail ? exchange->detail : curl_easy_strerror(code));
         return answer;

@@ -53,7 +53,7 @@ signer_renew(struct signer *signer, struct error *err)
         if (signer->generation && credentials_equal(&fresh, &signer->credentials)) {
                 signer->credentials.expires_at = fresh.expires_at;
                 credentials_clear(&fresh);
-                return error_set(err, ERROR_CREDENTIALS_EXPIRED, "there are no newer credentials");
+                return error_set(err, ERROR_NOTHING, "there are no newer credentials");
         }
         credentials_clear(&signer->credentials);
         signer->credentials = fresh;

@@ -27,7 +27,7 @@ void signer_clear(struct signer *signer);
  */
 bool signer_need(struct signer *signer, struct error *err) MUST_CHECK;
 
-/* Look for credentials anew; true if there are others now than before. */
+/* Look for credentials anew; true if there are others now than before, ERROR_NOTHING if not. */
 bool signer_renew(struct signer *signer, struct error *err);
 
 /* With what an attempt was signed. */

@@ -459,6 +459,24 @@ expired_credentials_without_newer_ones_end_the_call(void **state)
 }
 
 static void
+why_no_newer_credentials_are_found_is_said(void **state)
+{
+        START({ .status = 400, .body = "{\"__type\":\"ExpiredTokenException\"}" });
+        const char *id = NULL;
+        const char *origin = NULL;
+        struct error err = { 0 };
+
+        assert_done(aws_client_identity(bench.client, &id, &origin, &err), err);
+        write_credentials("AKIDSECOND", "");
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_CREDENTIALS_EXPIRED);
+        assert_non_null(strstr(reply->error.what, "no secret access key"));
+        assert_string_equal(reply->error.aws.code, "ExpiredTokenException");
+        aws_reply_free(reply);
+}
+
+static void
 without_credentials_nothing_is_sent(void **state)
 {
         START({ 0 });
@@ -498,6 +516,7 @@ main(void)
                 ROW(a_wrong_secret_is_not_mistaken_for_a_wrong_clock),
                 ROW(expired_credentials_are_read_anew_once),
                 ROW(expired_credentials_without_newer_ones_end_the_call),
+                ROW(why_no_newer_credentials_are_found_is_said),
                 ROW(without_credentials_nothing_is_sent),
         };
 
