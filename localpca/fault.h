@@ -13,9 +13,12 @@
  *     truncate  garbage    half the answer's body; a body that is not JSON
  *     slow=MS   delay=MS   the body dribbles over that time; the answer comes later
  *     throttle  denied  expired-token  clock    the errors of those names
- *     fail                 issued, then RequestFailedException for good
+ *     fail                 GetCertificate says RequestFailedException
  *     wrong-key wrong-subject expired foreign   a certificate that is not what was asked for
  *     chain=garbage        GetCertificate gives a chain that is none
+ *
+ * (these on IssueCertificate: for good for that certificate; on GetCertificate: for that answer)
+ *
  *     script=FILE          one line of WHAT for each request in turn; empty lines do nothing
  */
 #ifndef LOCALPCA_FAULT_H

@@ -5,6 +5,7 @@
 
 #include "base/algorithm.h"
 #include "localpca/pca.h"
+#include "localpca/spoil.h"
 #include "localpca/validity.h"
 
 enum { BACKDATE_SECONDS = 60 * 60, DAY_SECONDS = 24 * 60 * 60, TOKEN_PURGE_EVERY_MS = 60 * 1000 };
@@ -256,44 +257,21 @@ token_record(struct call *call, const char *scope, const uint8_t digest[32], cha
         return done || call_broken(call, &err);
 }
 
-/* Faults that make the certificate other than asked for. */
-static void
-issuing_spoil(const struct call *call, struct issuing *issuing)
-{
-        if (call->fault.wrong_key) {
-                EVP_PKEY_free(issuing->key);
-                issuing->key = EVP_EC_gen("P-256");
-        }
-        if (call->fault.wrong_subject) {
-                X509_NAME_free(issuing->subject);
-                issuing->subject = X509_NAME_new();
-                X509_NAME_add_entry_by_txt(issuing->subject, "CN", MBSTRING_UTF8,
-                                           (const unsigned char *)"somebody else", -1, -1, 0);
-        }
-        if (call->fault.expired) {
-                issuing->not_before = call->now_ms / 1000 - 2 * DAY_SECONDS;
-                issuing->not_after = call->now_ms / 1000 - DAY_SECONDS;
-        }
-}
-
 static X509 *
-issuing_sign(struct call *call, const struct issuing *issuing, const uint8_t *serial,
-             struct error *err)
+issuing_sign(const struct issuing *issuing, const uint8_t *serial, struct error *err)
 {
         const struct authority *authority = issuing->authority;
         struct wish wish = { .template = issuing->template,
                              .subject = issuing->subject,
                              .key = issuing->key,
+                             .public_key = X509_REQ_get_X509_PUBKEY(issuing->csr),
                              .serial = serial,
                              .not_before = issuing->not_before,
                              .not_after = issuing->not_after,
                              .csr_extensions = issuing->csr_extensions };
         struct signer signer = { authority->key,
                                  issuing->template->root ? NULL : authority->certificate };
-        CLEANUP(pkey_cleanup) EVP_PKEY *foreign = NULL;
 
-        if (call->fault.foreign) /* the right name, another key */
-                signer.key = foreign = key_make(authority->kind);
         return certificate_make(&wish, &signer, issuing->algorithm, err);
 }
 
@@ -317,7 +295,7 @@ issued_record(struct call *call, const struct issuing *issuing, struct issued *i
         struct error err = { 0 };
         bool csr_seen = false, key_seen = false;
 
-        key_spki(X509_REQ_get0_pubkey(issuing->csr), &spki);
+        csr_spki(issuing->csr, &spki);
         issued->csr_digest = digest_head(view_buf(&issuing->csr_pem));
         issued->key_digest = digest_head(view_buf(&spki));
         buf_clear(&spki);
@@ -344,11 +322,15 @@ issue(struct call *call, struct issuing *issuing, const char *scope)
         struct error err = { 0 };
 
         random_bytes(issued.serial, sizeof(issued.serial));
-        issuing_spoil(call, issuing);
-        CLEANUP(x509_cleanup) X509 *certificate = issuing_sign(call, issuing, issued.serial, &err);
+        CLEANUP(x509_cleanup) X509 *certificate = issuing_sign(issuing, issued.serial, &err);
         if (!certificate)
                 return call_broken(call, &err);
         certificate_der(certificate, &issued.der);
+        if (spoil_wanted(&call->fault) &&
+            !spoil(&issued.der, &call->fault, issuing->authority, call->now_ms / 1000, &err)) {
+                issued_clear(&issued);
+                return call_broken(call, &err);
+        }
         char *id = hex_encode(view_of(issued.serial, sizeof(issued.serial)));
         char *arn = text_format("%s/certificate/%s", issuing->authority->arn, id);
         bool done = issued_record(call, issuing, &issued) &&
@@ -424,15 +406,19 @@ operation_get_certificate(struct call *call)
         struct issued issued = { 0 };
         bool done = authority && issued_find(call, authority, &issued);
         const char *arn = call_text(call, "CertificateArn");
+        struct error err = { 0 };
 
         if (done && call->now_ms < issued.ready_ms)
                 done = refuse(&call->refusal, "RequestInProgressException",
                               "The request to issue certificate %s is still in progress. Try again "
                               "later.",
                               arn);
-        if (done && issued.failed)
+        if (done && (issued.failed || call->fault.fail))
                 done = refuse(&call->refusal, "RequestFailedException",
                               "The request to issue certificate %s failed", arn);
+        if (done && spoil_wanted(&call->fault) &&
+            !spoil(&issued.der, &call->fault, authority, call->now_ms / 1000, &err))
+                done = call_broken(call, &err);
         if (done) {
                 char *pem = der_pem(view_buf(&issued.der));
                 char *chain = authority->chain ? text_format("%s\n%s", authority->certificate_pem,

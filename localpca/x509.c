@@ -379,6 +379,41 @@ extensions_add(X509 *certificate, const struct wish *wish, const struct signer *
         return csr_extensions_add(certificate, wish);
 }
 
+/*
+ * The holder's key as it stands in the CSR: encoding it anew costs OpenSSL 3.0 a third of the time
+ * a certificate takes.
+ */
+static bool
+public_key_set(X509 *certificate, const struct wish *wish)
+{
+        const uint8_t *encoded;
+        const void *parameters;
+        X509_ALGOR *algorithm;
+        ASN1_OBJECT *object;
+        int encoded_len, type;
+
+        if (!wish->public_key)
+                return X509_set_pubkey(certificate, wish->key);
+        if (!X509_PUBKEY_get0_param(&object, &encoded, &encoded_len, &algorithm, wish->public_key))
+                return false;
+        X509_ALGOR_get0(NULL, &type, &parameters, algorithm);
+        ASN1_TYPE *copy = ASN1_TYPE_new();
+        uint8_t *bytes = OPENSSL_memdup(encoded, (size_t)encoded_len);
+        bool done = copy && bytes && ASN1_TYPE_set1(copy, type, parameters) == 1;
+        if (done)
+                done = X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(certificate), OBJ_dup(object),
+                                              type, copy->value.ptr, bytes, encoded_len) == 1;
+        if (!done) {
+                OPENSSL_free(bytes);
+                ASN1_TYPE_free(copy);
+                return false;
+        }
+        copy->type = V_ASN1_UNDEF;
+        copy->value.ptr = NULL;
+        ASN1_TYPE_free(copy);
+        return true;
+}
+
 static bool
 fields_set(X509 *certificate, const struct wish *wish, const struct signer *signer)
 {
@@ -391,7 +426,7 @@ fields_set(X509 *certificate, const struct wish *wish, const struct signer *sign
                     X509_set_subject_name(certificate, wish->subject) &&
                     ASN1_TIME_set(X509_getm_notBefore(certificate), (time_t)wish->not_before) &&
                     ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t)wish->not_after) &&
-                    X509_set_pubkey(certificate, wish->key);
+                    public_key_set(certificate, wish);
 
         BN_free(serial);
         return done;
@@ -488,10 +523,10 @@ certificate_der(X509 *certificate, struct buf *out)
 }
 
 void
-key_spki(EVP_PKEY *key, struct buf *out)
+csr_spki(X509_REQ *csr, struct buf *out)
 {
         uint8_t *der = NULL;
-        int len = i2d_PUBKEY(key, &der);
+        int len = i2d_X509_PUBKEY(X509_REQ_get_X509_PUBKEY(csr), &der);
 
         if (len > 0)
                 buf_add(out, view_of(der, (size_t)len));

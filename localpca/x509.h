@@ -59,7 +59,8 @@ EVP_PKEY *key_make(const struct key_kind *kind);
 struct wish {
         const struct template *template;
         X509_NAME *subject;
-        EVP_PKEY *key; /* of the holder */
+        EVP_PKEY *key;           /* of the holder */
+        X509_PUBKEY *public_key; /* the same as the CSR has it; NULL: encode `key` */
         const uint8_t *serial;
         int64_t not_before, not_after;
         const STACK_OF(X509_EXTENSION) * csr_extensions; /* as asked for in the CSR; NULL: none */
@@ -91,7 +92,7 @@ char *der_pem(struct view der); /* a certificate's DER as PEM without the final 
 
 /* DER of things, appended. */
 void certificate_der(X509 *certificate, struct buf *out);
-void key_spki(EVP_PKEY *key, struct buf *out);
+void csr_spki(X509_REQ *csr, struct buf *out);
 
 X509 *certificate_of_der(struct view der);
 
