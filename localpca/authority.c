@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "localpca/csr.h"
+
 static const char KIND[] = "authority";
 
 enum { FIRST_ROOT_YEARS = 20, FIRST_ISSUER_YEARS = 10 };
@@ -41,6 +43,12 @@ authority_status_at(const struct authority *authority, int64_t now)
         return lives && now > authority->not_after ? AUTHORITY_EXPIRED : authority->status;
 }
 
+bool
+authority_is_gone(const struct authority *authority, int64_t now)
+{
+        return authority->status == AUTHORITY_DELETED && now > authority->restorable_until;
+}
+
 static void
 authority_free(struct authority *authority)
 {
@@ -58,6 +66,8 @@ authority_free(struct authority *authority)
         free(authority->policy);
         free(authority->usage_mode);
         free(authority->storage_standard);
+        free(authority->csr);
+        buf_clear(&authority->crl);
         free(authority);
 }
 
@@ -194,6 +204,7 @@ authority_save(struct authority *authority, struct store *store, struct error *e
                 { "policy", authority->policy },
                 { "usage_mode", authority->usage_mode },
                 { "storage_standard", authority->storage_standard },
+                { "csr", authority->csr },
         };
         struct buf der = { 0 };
         uint8_t *key = NULL;
@@ -205,7 +216,6 @@ authority_save(struct authority *authority, struct store *store, struct error *e
         cJSON_AddNumberToObject(document, "created_ms", (double)authority->created_ms);
         cJSON_AddNumberToObject(document, "changed_ms", (double)authority->changed_ms);
         cJSON_AddNumberToObject(document, "restorable_until", (double)authority->restorable_until);
-        cJSON_AddNumberToObject(document, "crl_number", (double)authority->crl_number);
         cJSON_AddItemToObject(document, "configuration", copy_or_null(authority->configuration));
         cJSON_AddItemToObject(document, "revocation", copy_or_null(authority->revocation));
         cJSON_AddItemToObject(document, "tags", copy_or_null(authority->tags));
@@ -272,11 +282,11 @@ authority_visit(void *context, int64_t row, const char *key, const cJSON *docume
         authority->policy = text_copy(member_text(document, "policy"));
         authority->usage_mode = text_copy(member_text(document, "usage_mode"));
         authority->storage_standard = text_copy(member_text(document, "storage_standard"));
+        authority->csr = text_copy(member_text(document, "csr"));
         authority->root = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(document, "root"));
         authority->created_ms = member_number(document, "created_ms");
         authority->changed_ms = member_number(document, "changed_ms");
         authority->restorable_until = member_number(document, "restorable_until");
-        authority->crl_number = member_number(document, "crl_number");
         authority->revocation =
                 cJSON_IsObject(revocation) ? cJSON_Duplicate(revocation, true) : NULL;
         authority->tags = list_of(document, "tags");
@@ -404,6 +414,10 @@ founder_sign(struct authority *authority, const struct authority *parent, const 
         CLEANUP(x509_cleanup)
         X509 *certificate = certificate_make(&wish, &signer, authority->algorithm, err);
         if (!certificate)
+                return false;
+        authority->csr =
+                csr_make(authority->configuration, authority->key, authority->algorithm, err);
+        if (!authority->csr)
                 return false;
         authority->root = !parent;
         authority_set_certificate(authority, certificate, parent ? parent->certificate_pem : NULL);

@@ -47,7 +47,10 @@ struct authority {
         char *policy;         /* resource policy; NULL: none */
         char *usage_mode;
         char *storage_standard;
-        int64_t crl_number;
+        char *csr; /* PEM; NULL while the key is being made */
+        /* The CRL made last, when, and how many revocations the service knew then. */
+        struct buf crl;
+        int64_t crl_made, crl_revoked;
 };
 
 struct authorities {
@@ -73,6 +76,9 @@ bool authority_save(struct authority *authority, struct store *store, struct err
 
 /* What it is at that time: an active one whose certificate ran out is expired. */
 enum authority_status authority_status_at(const struct authority *authority, int64_t now);
+
+/* Is it deleted, and its time to be restored over?  Then nobody sees it any more. */
+bool authority_is_gone(const struct authority *authority, int64_t now);
 
 /* "ACTIVE" */
 const char *authority_status_name(enum authority_status status);

@@ -8,6 +8,8 @@
 
 #include "localpca/pca.h"
 
+struct waiting;
+
 struct exchange {
         struct MHD_Connection *connection;
         char *uri; /* as it came, still encoded */
@@ -17,8 +19,8 @@ struct exchange {
         bool plain;   /* no API call: CRL, OCSP, statistics */
         struct answer answer;
         int64_t due_ms;
-        /* a body that dribbles */
-        size_t sent;
+        /* a body that dribbles: where it waits between pieces, and since when it is on its way */
+        struct waiting *waiting;
         int64_t slow_started_ms;
 };
 

@@ -2,904 +2,252 @@
 
 #include <string.h>
 
-static const char *const key_algorithm_values[] = {
-        "RSA_2048",     "RSA_3072",     "RSA_4096",  "EC_prime256v1",
-        "EC_secp384r1", "EC_secp521r1", "ML_DSA_44", "ML_DSA_65",
-        "ML_DSA_87",    "SM2",          NULL
-};
-
-static const struct shape key_algorithm = { .name = "KeyAlgorithm",
-                                            .type = SHAPE_STRING,
-                                            .values = key_algorithm_values };
-
-static const char *const signing_algorithm_values[] = { "SHA256WITHECDSA",   "SHA384WITHECDSA",
-                                                        "SHA512WITHECDSA",   "SHA256WITHRSA",
-                                                        "SHA384WITHRSA",     "SHA512WITHRSA",
-                                                        "SHA256WITHRSA_PSS", "SHA384WITHRSA_PSS",
-                                                        "SHA512WITHRSA_PSS", "SM3WITHSM2",
-                                                        "ML_DSA_44",         "ML_DSA_65",
-                                                        "ML_DSA_87",         NULL };
-
-static const struct shape signing_algorithm = { .name = "SigningAlgorithm",
-                                                .type = SHAPE_STRING,
-                                                .values = signing_algorithm_values };
-
-static const struct shape country_code_string = { .name = "CountryCodeString",
-                                                  .type = SHAPE_STRING,
-                                                  .least = 2,
-                                                  .most = 2,
-                                                  .pattern = "[A-Za-z]{2}" };
-
-static const struct shape string64 = { .name = "String64", .type = SHAPE_STRING, .most = 64 };
-
-static const struct shape asn1_printable_string64 = { .name = "ASN1PrintableString64",
-                                                      .type = SHAPE_STRING,
-                                                      .most = 64,
-                                                      .pattern = "[a-zA-Z0-9'()+-.?:/= ]*" };
-
-static const struct shape string128 = { .name = "String128", .type = SHAPE_STRING, .most = 128 };
-
-static const struct shape string40 = { .name = "String40", .type = SHAPE_STRING, .most = 40 };
-
-static const struct shape string16 = { .name = "String16", .type = SHAPE_STRING, .most = 16 };
-
-static const struct shape string5 = { .name = "String5", .type = SHAPE_STRING, .most = 5 };
-
-static const struct shape string3 = { .name = "String3", .type = SHAPE_STRING, .most = 3 };
-
-static const struct shape custom_object_identifier = {
-        .name = "CustomObjectIdentifier",
-        .type = SHAPE_STRING,
-        .most = 64,
-        .pattern = "([0-2])\\.([0-9]|([0-3][0-9]))((\\.([0-9]+)){0,126})"
-};
-
-static const struct shape string1_to256 = {
-        .name = "String1To256", .type = SHAPE_STRING, .least = 1, .most = 256
-};
-
-static const struct member custom_attribute_members[] = {
-        { "ObjectIdentifier", &custom_object_identifier, true },
-        { "Value", &string1_to256, true },
-};
-
-static const struct shape custom_attribute = { .name = "CustomAttribute",
-                                               .type = SHAPE_STRUCTURE,
-                                               .members = custom_attribute_members,
-                                               .member_count =
-                                                       ARRAY_LENGTH(custom_attribute_members) };
-
-static const struct shape custom_attribute_list = { .name = "CustomAttributeList",
-                                                    .type = SHAPE_LIST,
-                                                    .element = &custom_attribute,
-                                                    .least = 1,
-                                                    .most = 150 };
-
-static const struct member asn1_subject_members[] = {
-        { "Country", &country_code_string },
-        { "Organization", &string64 },
-        { "OrganizationalUnit", &string64 },
-        { "DistinguishedNameQualifier", &asn1_printable_string64 },
-        { "State", &string128 },
-        { "CommonName", &string64 },
-        { "SerialNumber", &asn1_printable_string64 },
-        { "Locality", &string128 },
-        { "Title", &string64 },
-        { "Surname", &string40 },
-        { "GivenName", &string16 },
-        { "Initials", &string5 },
-        { "Pseudonym", &string128 },
-        { "GenerationQualifier", &string3 },
-        { "CustomAttributes", &custom_attribute_list },
-};
-
-static const struct shape asn1_subject = { .name = "ASN1Subject",
-                                           .type = SHAPE_STRUCTURE,
-                                           .members = asn1_subject_members,
-                                           .member_count = ARRAY_LENGTH(asn1_subject_members) };
-
-static const struct shape boolean_value = { .name = "Boolean", .type = SHAPE_BOOLEAN };
-
-static const struct member key_usage_members[] = {
-        { "DigitalSignature", &boolean_value }, { "NonRepudiation", &boolean_value },
-        { "KeyEncipherment", &boolean_value },  { "DataEncipherment", &boolean_value },
-        { "KeyAgreement", &boolean_value },     { "KeyCertSign", &boolean_value },
-        { "CRLSign", &boolean_value },          { "EncipherOnly", &boolean_value },
-        { "DecipherOnly", &boolean_value },
-};
-
-static const struct shape key_usage = { .name = "KeyUsage",
-                                        .type = SHAPE_STRUCTURE,
-                                        .members = key_usage_members,
-                                        .member_count = ARRAY_LENGTH(key_usage_members) };
-
-static const char *const access_method_type_values[] = { "CA_REPOSITORY", "RESOURCE_PKI_MANIFEST",
-                                                         "RESOURCE_PKI_NOTIFY", NULL };
-
-static const struct shape access_method_type = { .name = "AccessMethodType",
-                                                 .type = SHAPE_STRING,
-                                                 .values = access_method_type_values };
-
-static const struct member access_method_members[] = {
-        { "CustomObjectIdentifier", &custom_object_identifier },
-        { "AccessMethodType", &access_method_type },
-};
-
-static const struct shape access_method = { .name = "AccessMethod",
-                                            .type = SHAPE_STRUCTURE,
-                                            .members = access_method_members,
-                                            .member_count = ARRAY_LENGTH(access_method_members) };
-
-static const struct shape string256 = { .name = "String256", .type = SHAPE_STRING, .most = 256 };
-
-static const struct member other_name_members[] = {
-        { "TypeId", &custom_object_identifier, true },
-        { "Value", &string256, true },
-};
-
-static const struct shape other_name = { .name = "OtherName",
-                                         .type = SHAPE_STRUCTURE,
-                                         .members = other_name_members,
-                                         .member_count = ARRAY_LENGTH(other_name_members) };
-
-static const struct shape string253 = { .name = "String253", .type = SHAPE_STRING, .most = 253 };
-
-static const struct member edi_party_name_members[] = {
-        { "PartyName", &string256, true },
-        { "NameAssigner", &string256 },
-};
-
-static const struct shape edi_party_name = { .name = "EdiPartyName",
-                                             .type = SHAPE_STRUCTURE,
-                                             .members = edi_party_name_members,
-                                             .member_count = ARRAY_LENGTH(edi_party_name_members) };
-
-static const struct shape string39 = { .name = "String39", .type = SHAPE_STRING, .most = 39 };
-
-static const struct member general_name_members[] = {
-        { "OtherName", &other_name },        { "Rfc822Name", &string256 },
-        { "DnsName", &string253 },           { "DirectoryName", &asn1_subject },
-        { "EdiPartyName", &edi_party_name }, { "UniformResourceIdentifier", &string253 },
-        { "IpAddress", &string39 },          { "RegisteredId", &custom_object_identifier },
-};
-
-static const struct shape general_name = { .name = "GeneralName",
-                                           .type = SHAPE_STRUCTURE,
-                                           .members = general_name_members,
-                                           .member_count = ARRAY_LENGTH(general_name_members) };
-
-static const struct member access_description_members[] = {
-        { "AccessMethod", &access_method, true },
-        { "AccessLocation", &general_name, true },
-};
-
-static const struct shape access_description = { .name = "AccessDescription",
-                                                 .type = SHAPE_STRUCTURE,
-                                                 .members = access_description_members,
-                                                 .member_count =
-                                                         ARRAY_LENGTH(access_description_members) };
-
-static const struct shape access_description_list = { .name = "AccessDescriptionList",
-                                                      .type = SHAPE_LIST,
-                                                      .element = &access_description };
-
-static const struct member csr_extensions_members[] = {
-        { "KeyUsage", &key_usage },
-        { "SubjectInformationAccess", &access_description_list },
-};
-
-static const struct shape csr_extensions = { .name = "CsrExtensions",
-                                             .type = SHAPE_STRUCTURE,
-                                             .members = csr_extensions_members,
-                                             .member_count = ARRAY_LENGTH(csr_extensions_members) };
-
-static const struct member certificate_authority_configuration_members[] = {
-        { "KeyAlgorithm", &key_algorithm, true },
-        { "SigningAlgorithm", &signing_algorithm, true },
-        { "Subject", &asn1_subject, true },
-        { "CsrExtensions", &csr_extensions },
-};
-
-static const struct shape certificate_authority_configuration = {
-        .name = "CertificateAuthorityConfiguration",
-        .type = SHAPE_STRUCTURE,
-        .members = certificate_authority_configuration_members,
-        .member_count = ARRAY_LENGTH(certificate_authority_configuration_members)
-};
-
-static const struct shape integer1_to5000 = {
-        .name = "Integer1To5000", .type = SHAPE_INTEGER, .least = 1, .most = 5000
-};
-
-static const struct shape cname_string = { .name = "CnameString",
-                                           .type = SHAPE_STRING,
-                                           .most = 253,
-                                           .pattern = "[-a-zA-Z0-9;/?:@&=+$,%_.!~*()']*" };
-
-static const struct shape s3_bucket_name3_to255 = { .name = "S3BucketName3To255",
-                                                    .type = SHAPE_STRING,
-                                                    .least = 3,
-                                                    .most = 255,
-                                                    .pattern = "[-a-zA-Z0-9._/]+" };
-
-static const char *const s3_object_acl_values[] = { "PUBLIC_READ", "BUCKET_OWNER_FULL_CONTROL",
-                                                    NULL };
-
-static const struct shape s3_object_acl = { .name = "S3ObjectAcl",
-                                            .type = SHAPE_STRING,
-                                            .values = s3_object_acl_values };
-
-static const struct member crl_distribution_point_extension_configuration_members[] = {
-        { "OmitExtension", &boolean_value, true },
-};
-
-static const struct shape crl_distribution_point_extension_configuration = {
-        .name = "CrlDistributionPointExtensionConfiguration",
-        .type = SHAPE_STRUCTURE,
-        .members = crl_distribution_point_extension_configuration_members,
-        .member_count = ARRAY_LENGTH(crl_distribution_point_extension_configuration_members)
-};
-
-static const char *const crl_type_values[] = { "COMPLETE", "PARTITIONED", NULL };
-
-static const struct shape crl_type = { .name = "CrlType",
-                                       .type = SHAPE_STRING,
-                                       .values = crl_type_values };
-
-static const struct shape crl_path_string = {
-        .name = "CrlPathString",
-        .type = SHAPE_STRING,
-        .most = 253,
-        .pattern = "(/|[-a-zA-Z0-9;?:@&=+$,%_.!~*()']+(/[-a-zA-Z0-9;?:@&=+$,%_.!~*()']+)*)"
-};
-
-static const struct member crl_configuration_members[] = {
-        { "Enabled", &boolean_value, true },
-        { "ExpirationInDays", &integer1_to5000 },
-        { "CustomCname", &cname_string },
-        { "S3BucketName", &s3_bucket_name3_to255 },
-        { "S3ObjectAcl", &s3_object_acl },
-        { "CrlDistributionPointExtensionConfiguration",
-          &crl_distribution_point_extension_configuration },
-        { "CrlType", &crl_type },
-        { "CustomPath", &crl_path_string },
-};
-
-static const struct shape crl_configuration = { .name = "CrlConfiguration",
-                                                .type = SHAPE_STRUCTURE,
-                                                .members = crl_configuration_members,
-                                                .member_count =
-                                                        ARRAY_LENGTH(crl_configuration_members) };
-
-static const struct member ocsp_configuration_members[] = {
-        { "Enabled", &boolean_value, true },
-        { "OcspCustomCname", &cname_string },
-};
-
-static const struct shape ocsp_configuration = { .name = "OcspConfiguration",
-                                                 .type = SHAPE_STRUCTURE,
-                                                 .members = ocsp_configuration_members,
-                                                 .member_count =
-                                                         ARRAY_LENGTH(ocsp_configuration_members) };
-
-static const struct member revocation_configuration_members[] = {
-        { "CrlConfiguration", &crl_configuration },
-        { "OcspConfiguration", &ocsp_configuration },
-};
-
-static const struct shape revocation_configuration = { .name = "RevocationConfiguration",
-                                                       .type = SHAPE_STRUCTURE,
-                                                       .members = revocation_configuration_members,
-                                                       .member_count = ARRAY_LENGTH(
-                                                               revocation_configuration_members) };
-
-static const char *const certificate_authority_type_values[] = { "ROOT", "SUBORDINATE", NULL };
-
-static const struct shape certificate_authority_type = {
-        .name = "CertificateAuthorityType",
-        .type = SHAPE_STRING,
-        .values = certificate_authority_type_values
-};
-
-static const struct shape idempotency_token = { .name = "IdempotencyToken",
-                                                .type = SHAPE_STRING,
-                                                .least = 1,
-                                                .most = 36,
-                                                .pattern =
-                                                        "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]*" };
-
-static const char *const key_storage_security_standard_values[] = { "FIPS_140_2_LEVEL_2_OR_HIGHER",
-                                                                    "FIPS_140_2_LEVEL_3_OR_HIGHER",
-                                                                    "CCPC_LEVEL_1_OR_HIGHER",
-                                                                    NULL };
-
-static const struct shape key_storage_security_standard = {
-        .name = "KeyStorageSecurityStandard",
-        .type = SHAPE_STRING,
-        .values = key_storage_security_standard_values
-};
-
-static const struct shape tag_key = { .name = "TagKey",
-                                      .type = SHAPE_STRING,
-                                      .least = 1,
-                                      .most = 128,
-                                      .pattern = "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)" };
-
-static const struct shape tag_value = { .name = "TagValue",
-                                        .type = SHAPE_STRING,
-                                        .most = 256,
-                                        .pattern = "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)" };
-
-static const struct member tag_members[] = {
-        { "Key", &tag_key, true },
-        { "Value", &tag_value },
-};
-
-static const struct shape tag = { .name = "Tag",
-                                  .type = SHAPE_STRUCTURE,
-                                  .members = tag_members,
-                                  .member_count = ARRAY_LENGTH(tag_members) };
-
-static const struct shape tag_list = {
-        .name = "TagList", .type = SHAPE_LIST, .element = &tag, .least = 1, .most = 50
-};
-
-static const char *const certificate_authority_usage_mode_values[] = { "GENERAL_PURPOSE",
-                                                                       "SHORT_LIVED_CERTIFICATE",
-                                                                       NULL };
-
-static const struct shape certificate_authority_usage_mode = {
-        .name = "CertificateAuthorityUsageMode",
-        .type = SHAPE_STRING,
-        .values = certificate_authority_usage_mode_values
-};
-
-static const struct member create_certificate_authority_request_members[] = {
-        { "CertificateAuthorityConfiguration", &certificate_authority_configuration, true },
-        { "RevocationConfiguration", &revocation_configuration },
-        { "CertificateAuthorityType", &certificate_authority_type, true },
-        { "IdempotencyToken", &idempotency_token },
-        { "KeyStorageSecurityStandard", &key_storage_security_standard },
-        { "Tags", &tag_list },
-        { "UsageMode", &certificate_authority_usage_mode },
-};
-
-static const struct shape create_certificate_authority_request = {
-        .name = "CreateCertificateAuthorityRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = create_certificate_authority_request_members,
-        .member_count = ARRAY_LENGTH(create_certificate_authority_request_members)
-};
-
-static const struct shape arn = {
-        .name = "Arn",
-        .type = SHAPE_STRING,
-        .least = 5,
-        .most = 200,
-        .pattern = "arn:[\\w+=/,.@-]+:acm-pca:[\\w+=/,.@-]*:[0-9]*:[\\w+=,.@-]+(/[\\w+=,.@-]+)*"
-};
-
-static const struct shape s3_bucket_name = {
-        .name = "S3BucketName", .type = SHAPE_STRING, .least = 3, .most = 63
-};
-
-static const char *const audit_report_response_format_values[] = { "JSON", "CSV", NULL };
-
-static const struct shape audit_report_response_format = {
-        .name = "AuditReportResponseFormat",
-        .type = SHAPE_STRING,
-        .values = audit_report_response_format_values
-};
-
-static const struct member create_certificate_authority_audit_report_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "S3BucketName", &s3_bucket_name, true },
-        { "AuditReportResponseFormat", &audit_report_response_format, true },
-};
-
-static const struct shape create_certificate_authority_audit_report_request = {
-        .name = "CreateCertificateAuthorityAuditReportRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = create_certificate_authority_audit_report_request_members,
-        .member_count = ARRAY_LENGTH(create_certificate_authority_audit_report_request_members)
-};
-
-static const struct shape principal = {
-        .name = "Principal", .type = SHAPE_STRING, .most = 128, .pattern = "[^*]+"
-};
-
-static const struct shape account_id = {
-        .name = "AccountId", .type = SHAPE_STRING, .least = 12, .most = 12, .pattern = "[0-9]+"
-};
-
-static const char *const action_type_values[] = { "IssueCertificate", "GetCertificate",
-                                                  "ListPermissions", NULL };
-
-static const struct shape action_type = { .name = "ActionType",
-                                          .type = SHAPE_STRING,
-                                          .values = action_type_values };
-
-static const struct shape action_list = {
-        .name = "ActionList", .type = SHAPE_LIST, .element = &action_type, .least = 1, .most = 3
-};
-
-static const struct member create_permission_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "Principal", &principal, true },
-        { "SourceAccount", &account_id },
-        { "Actions", &action_list, true },
-};
-
-static const struct shape create_permission_request = {
-        .name = "CreatePermissionRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = create_permission_request_members,
-        .member_count = ARRAY_LENGTH(create_permission_request_members)
-};
-
-static const struct shape permanent_deletion_time_in_days = {
-        .name = "PermanentDeletionTimeInDays", .type = SHAPE_INTEGER, .least = 7, .most = 30
-};
-
-static const struct member delete_certificate_authority_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "PermanentDeletionTimeInDays", &permanent_deletion_time_in_days },
-};
-
-static const struct shape delete_certificate_authority_request = {
-        .name = "DeleteCertificateAuthorityRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = delete_certificate_authority_request_members,
-        .member_count = ARRAY_LENGTH(delete_certificate_authority_request_members)
-};
-
-static const struct member delete_permission_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "Principal", &principal, true },
-        { "SourceAccount", &account_id },
-};
-
-static const struct shape delete_permission_request = {
-        .name = "DeletePermissionRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = delete_permission_request_members,
-        .member_count = ARRAY_LENGTH(delete_permission_request_members)
-};
-
-static const struct member delete_policy_request_members[] = {
-        { "ResourceArn", &arn, true },
-};
-
-static const struct shape delete_policy_request = { .name = "DeletePolicyRequest",
-                                                    .type = SHAPE_STRUCTURE,
-                                                    .members = delete_policy_request_members,
-                                                    .member_count = ARRAY_LENGTH(
-                                                            delete_policy_request_members) };
-
-static const struct member describe_certificate_authority_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-};
-
-static const struct shape describe_certificate_authority_request = {
-        .name = "DescribeCertificateAuthorityRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = describe_certificate_authority_request_members,
-        .member_count = ARRAY_LENGTH(describe_certificate_authority_request_members)
-};
-
-static const struct shape audit_report_id = {
-        .name = "AuditReportId",
-        .type = SHAPE_STRING,
-        .least = 36,
-        .most = 36,
-        .pattern = "[a-z0-9]{8}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{12}"
-};
-
-static const struct member describe_certificate_authority_audit_report_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "AuditReportId", &audit_report_id, true },
-};
-
-static const struct shape describe_certificate_authority_audit_report_request = {
-        .name = "DescribeCertificateAuthorityAuditReportRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = describe_certificate_authority_audit_report_request_members,
-        .member_count = ARRAY_LENGTH(describe_certificate_authority_audit_report_request_members)
-};
-
-static const struct member get_certificate_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "CertificateArn", &arn, true },
-};
-
-static const struct shape get_certificate_request = { .name = "GetCertificateRequest",
-                                                      .type = SHAPE_STRUCTURE,
-                                                      .members = get_certificate_request_members,
-                                                      .member_count = ARRAY_LENGTH(
-                                                              get_certificate_request_members) };
-
-static const struct member get_certificate_authority_certificate_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-};
-
-static const struct shape get_certificate_authority_certificate_request = {
-        .name = "GetCertificateAuthorityCertificateRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = get_certificate_authority_certificate_request_members,
-        .member_count = ARRAY_LENGTH(get_certificate_authority_certificate_request_members)
-};
-
-static const struct member get_certificate_authority_csr_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-};
-
-static const struct shape get_certificate_authority_csr_request = {
-        .name = "GetCertificateAuthorityCsrRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = get_certificate_authority_csr_request_members,
-        .member_count = ARRAY_LENGTH(get_certificate_authority_csr_request_members)
-};
-
-static const struct member get_policy_request_members[] = {
-        { "ResourceArn", &arn, true },
-};
-
-static const struct shape get_policy_request = { .name = "GetPolicyRequest",
-                                                 .type = SHAPE_STRUCTURE,
-                                                 .members = get_policy_request_members,
-                                                 .member_count =
-                                                         ARRAY_LENGTH(get_policy_request_members) };
-
-static const struct shape certificate_body_blob = {
-        .name = "CertificateBodyBlob", .type = SHAPE_BLOB, .least = 1, .most = 32768
-};
-
-static const struct shape certificate_chain_blob = { .name = "CertificateChainBlob",
-                                                     .type = SHAPE_BLOB,
-                                                     .most = 2097152 };
-
-static const struct member import_certificate_authority_certificate_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "Certificate", &certificate_body_blob, true },
-        { "CertificateChain", &certificate_chain_blob },
-};
-
-static const struct shape import_certificate_authority_certificate_request = {
-        .name = "ImportCertificateAuthorityCertificateRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = import_certificate_authority_certificate_request_members,
-        .member_count = ARRAY_LENGTH(import_certificate_authority_certificate_request_members)
-};
-
-static const char *const policy_qualifier_id_values[] = { "CPS", NULL };
-
-static const struct shape policy_qualifier_id = { .name = "PolicyQualifierId",
-                                                  .type = SHAPE_STRING,
-                                                  .values = policy_qualifier_id_values };
-
-static const struct member qualifier_members[] = {
-        { "CpsUri", &string256, true },
-};
-
-static const struct shape qualifier = { .name = "Qualifier",
-                                        .type = SHAPE_STRUCTURE,
-                                        .members = qualifier_members,
-                                        .member_count = ARRAY_LENGTH(qualifier_members) };
-
-static const struct member policy_qualifier_info_members[] = {
-        { "PolicyQualifierId", &policy_qualifier_id, true },
-        { "Qualifier", &qualifier, true },
-};
-
-static const struct shape policy_qualifier_info = { .name = "PolicyQualifierInfo",
-                                                    .type = SHAPE_STRUCTURE,
-                                                    .members = policy_qualifier_info_members,
-                                                    .member_count = ARRAY_LENGTH(
-                                                            policy_qualifier_info_members) };
-
-static const struct shape policy_qualifier_info_list = { .name = "PolicyQualifierInfoList",
-                                                         .type = SHAPE_LIST,
-                                                         .element = &policy_qualifier_info,
-                                                         .least = 1,
-                                                         .most = 20 };
-
-static const struct member policy_information_members[] = {
-        { "CertPolicyId", &custom_object_identifier, true },
-        { "PolicyQualifiers", &policy_qualifier_info_list },
-};
-
-static const struct shape policy_information = { .name = "PolicyInformation",
-                                                 .type = SHAPE_STRUCTURE,
-                                                 .members = policy_information_members,
-                                                 .member_count =
-                                                         ARRAY_LENGTH(policy_information_members) };
-
-static const struct shape certificate_policy_list = { .name = "CertificatePolicyList",
-                                                      .type = SHAPE_LIST,
-                                                      .element = &policy_information,
-                                                      .least = 1,
-                                                      .most = 20 };
-
-static const char *const extended_key_usage_type_values[] = { "SERVER_AUTH",
-                                                              "CLIENT_AUTH",
-                                                              "CODE_SIGNING",
-                                                              "EMAIL_PROTECTION",
-                                                              "TIME_STAMPING",
-                                                              "OCSP_SIGNING",
-                                                              "SMART_CARD_LOGIN",
-                                                              "DOCUMENT_SIGNING",
-                                                              "CERTIFICATE_TRANSPARENCY",
-                                                              NULL };
-
-static const struct shape extended_key_usage_type = { .name = "ExtendedKeyUsageType",
-                                                      .type = SHAPE_STRING,
-                                                      .values = extended_key_usage_type_values };
-
-static const struct member extended_key_usage_members[] = {
-        { "ExtendedKeyUsageType", &extended_key_usage_type },
-        { "ExtendedKeyUsageObjectIdentifier", &custom_object_identifier },
-};
-
-static const struct shape extended_key_usage = { .name = "ExtendedKeyUsage",
-                                                 .type = SHAPE_STRUCTURE,
-                                                 .members = extended_key_usage_members,
-                                                 .member_count =
-                                                         ARRAY_LENGTH(extended_key_usage_members) };
-
-static const struct shape extended_key_usage_list = { .name = "ExtendedKeyUsageList",
-                                                      .type = SHAPE_LIST,
-                                                      .element = &extended_key_usage,
-                                                      .least = 1,
-                                                      .most = 20 };
-
-static const struct shape general_name_list = { .name = "GeneralNameList",
-                                                .type = SHAPE_LIST,
-                                                .element = &general_name,
-                                                .least = 1,
-                                                .most = 150 };
-
-static const struct shape base64_string1_to4096 = {
-        .name = "Base64String1To4096",
-        .type = SHAPE_STRING,
-        .least = 1,
-        .most = 4096,
-        .pattern = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
-};
-
-static const struct member custom_extension_members[] = {
-        { "ObjectIdentifier", &custom_object_identifier, true },
-        { "Value", &base64_string1_to4096, true },
-        { "Critical", &boolean_value },
-};
-
-static const struct shape custom_extension = { .name = "CustomExtension",
-                                               .type = SHAPE_STRUCTURE,
-                                               .members = custom_extension_members,
-                                               .member_count =
-                                                       ARRAY_LENGTH(custom_extension_members) };
-
-static const struct shape custom_extension_list = { .name = "CustomExtensionList",
-                                                    .type = SHAPE_LIST,
-                                                    .element = &custom_extension,
-                                                    .least = 1,
-                                                    .most = 150 };
-
-static const struct member extensions_members[] = {
-        { "CertificatePolicies", &certificate_policy_list },
-        { "ExtendedKeyUsage", &extended_key_usage_list },
-        { "KeyUsage", &key_usage },
-        { "SubjectAlternativeNames", &general_name_list },
-        { "CustomExtensions", &custom_extension_list },
-};
-
-static const struct shape extensions = { .name = "Extensions",
-                                         .type = SHAPE_STRUCTURE,
-                                         .members = extensions_members,
-                                         .member_count = ARRAY_LENGTH(extensions_members) };
-
-static const struct member api_passthrough_members[] = {
-        { "Extensions", &extensions },
-        { "Subject", &asn1_subject },
-};
-
-static const struct shape api_passthrough = { .name = "ApiPassthrough",
-                                              .type = SHAPE_STRUCTURE,
-                                              .members = api_passthrough_members,
-                                              .member_count =
-                                                      ARRAY_LENGTH(api_passthrough_members) };
-
-static const struct shape csr_blob = {
-        .name = "CsrBlob", .type = SHAPE_BLOB, .least = 1, .most = 32768
-};
-
-static const struct shape positive_long = { .name = "PositiveLong",
-                                            .type = SHAPE_LONG,
-                                            .least = 1 };
-
-static const char *const validity_period_type_values[] = { "END_DATE", "ABSOLUTE", "DAYS",
-                                                           "MONTHS",   "YEARS",    NULL };
-
-static const struct shape validity_period_type = { .name = "ValidityPeriodType",
-                                                   .type = SHAPE_STRING,
-                                                   .values = validity_period_type_values };
-
-static const struct member validity_members[] = {
-        { "Value", &positive_long, true },
-        { "Type", &validity_period_type, true },
-};
-
-static const struct shape validity = { .name = "Validity",
-                                       .type = SHAPE_STRUCTURE,
-                                       .members = validity_members,
-                                       .member_count = ARRAY_LENGTH(validity_members) };
-
-static const struct member issue_certificate_request_members[] = {
-        { "ApiPassthrough", &api_passthrough },
-        { "CertificateAuthorityArn", &arn, true },
-        { "Csr", &csr_blob, true },
-        { "SigningAlgorithm", &signing_algorithm, true },
-        { "TemplateArn", &arn },
-        { "Validity", &validity, true },
-        { "ValidityNotBefore", &validity },
-        { "IdempotencyToken", &idempotency_token },
-};
-
-static const struct shape issue_certificate_request = {
-        .name = "IssueCertificateRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = issue_certificate_request_members,
-        .member_count = ARRAY_LENGTH(issue_certificate_request_members)
-};
-
-static const struct shape max_results = {
-        .name = "MaxResults", .type = SHAPE_INTEGER, .least = 1, .most = 1000
-};
-
-static const struct shape next_token = {
-        .name = "NextToken", .type = SHAPE_STRING, .least = 1, .most = 43739
-};
-
-static const char *const resource_owner_values[] = { "SELF", "OTHER_ACCOUNTS", NULL };
-
-static const struct shape resource_owner = { .name = "ResourceOwner",
-                                             .type = SHAPE_STRING,
-                                             .values = resource_owner_values };
-
-static const struct member list_certificate_authorities_request_members[] = {
-        { "MaxResults", &max_results },
-        { "NextToken", &next_token },
-        { "ResourceOwner", &resource_owner },
-};
-
-static const struct shape list_certificate_authorities_request = {
-        .name = "ListCertificateAuthoritiesRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = list_certificate_authorities_request_members,
-        .member_count = ARRAY_LENGTH(list_certificate_authorities_request_members)
-};
-
-static const struct member list_permissions_request_members[] = {
-        { "MaxResults", &max_results },
-        { "NextToken", &next_token },
-        { "CertificateAuthorityArn", &arn, true },
-};
-
-static const struct shape list_permissions_request = { .name = "ListPermissionsRequest",
-                                                       .type = SHAPE_STRUCTURE,
-                                                       .members = list_permissions_request_members,
-                                                       .member_count = ARRAY_LENGTH(
-                                                               list_permissions_request_members) };
-
-static const struct member list_tags_request_members[] = {
-        { "MaxResults", &max_results },
-        { "NextToken", &next_token },
-        { "CertificateAuthorityArn", &arn, true },
-};
-
-static const struct shape list_tags_request = { .name = "ListTagsRequest",
-                                                .type = SHAPE_STRUCTURE,
-                                                .members = list_tags_request_members,
-                                                .member_count =
-                                                        ARRAY_LENGTH(list_tags_request_members) };
-
-static const struct shape aws_policy = { .name = "AWSPolicy",
-                                         .type = SHAPE_STRING,
-                                         .least = 1,
-                                         .most = 81920,
-                                         .pattern = "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" };
-
-static const struct member put_policy_request_members[] = {
-        { "ResourceArn", &arn, true },
-        { "Policy", &aws_policy, true },
-};
-
-static const struct shape put_policy_request = { .name = "PutPolicyRequest",
-                                                 .type = SHAPE_STRUCTURE,
-                                                 .members = put_policy_request_members,
-                                                 .member_count =
-                                                         ARRAY_LENGTH(put_policy_request_members) };
-
-static const struct member restore_certificate_authority_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-};
-
-static const struct shape restore_certificate_authority_request = {
-        .name = "RestoreCertificateAuthorityRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = restore_certificate_authority_request_members,
-        .member_count = ARRAY_LENGTH(restore_certificate_authority_request_members)
-};
-
-static const char *const revocation_reason_values[] = {
-        "UNSPECIFIED",         "KEY_COMPROMISE", "CERTIFICATE_AUTHORITY_COMPROMISE",
-        "AFFILIATION_CHANGED", "SUPERSEDED",     "CESSATION_OF_OPERATION",
-        "PRIVILEGE_WITHDRAWN", "A_A_COMPROMISE", NULL
-};
-
-static const struct shape revocation_reason = { .name = "RevocationReason",
-                                                .type = SHAPE_STRING,
-                                                .values = revocation_reason_values };
-
-static const struct member revoke_certificate_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "CertificateSerial", &string128, true },
-        { "RevocationReason", &revocation_reason, true },
-};
-
-static const struct shape revoke_certificate_request = {
-        .name = "RevokeCertificateRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = revoke_certificate_request_members,
-        .member_count = ARRAY_LENGTH(revoke_certificate_request_members)
-};
-
-static const struct member tag_certificate_authority_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "Tags", &tag_list, true },
-};
-
-static const struct shape tag_certificate_authority_request = {
-        .name = "TagCertificateAuthorityRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = tag_certificate_authority_request_members,
-        .member_count = ARRAY_LENGTH(tag_certificate_authority_request_members)
-};
-
-static const struct member untag_certificate_authority_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "Tags", &tag_list, true },
-};
-
-static const struct shape untag_certificate_authority_request = {
-        .name = "UntagCertificateAuthorityRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = untag_certificate_authority_request_members,
-        .member_count = ARRAY_LENGTH(untag_certificate_authority_request_members)
-};
-
-static const char *const certificate_authority_status_values[] = {
-        "CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DELETED", "DISABLED", "EXPIRED", "FAILED",
-        NULL
-};
-
-static const struct shape certificate_authority_status = {
-        .name = "CertificateAuthorityStatus",
-        .type = SHAPE_STRING,
-        .values = certificate_authority_status_values
-};
-
-static const struct member update_certificate_authority_request_members[] = {
-        { "CertificateAuthorityArn", &arn, true },
-        { "RevocationConfiguration", &revocation_configuration },
-        { "Status", &certificate_authority_status },
-};
-
-static const struct shape update_certificate_authority_request = {
-        .name = "UpdateCertificateAuthorityRequest",
-        .type = SHAPE_STRUCTURE,
-        .members = update_certificate_authority_request_members,
-        .member_count = ARRAY_LENGTH(update_certificate_authority_request_members)
-};
+/* Each shape is one entry; what it refers to stands above it. */
+#define TEXT(id, shape_name, shortest, longest, expression)    \
+        static const struct shape id = { .name = shape_name,   \
+                                         .type = SHAPE_STRING, \
+                                         .least = shortest,    \
+                                         .most = longest,      \
+                                         .pattern = expression }
+#define PLAIN(id, shape_name, shape_type, lowest, highest)                               \
+        static const struct shape id = {                                                 \
+                .name = shape_name, .type = shape_type, .least = lowest, .most = highest \
+        }
+#define ENUM(id, shape_name, ...)                                       \
+        static const char *const id##_values[] = { __VA_ARGS__, NULL }; \
+        static const struct shape id = { .name = shape_name,            \
+                                         .type = SHAPE_STRING,          \
+                                         .values = id##_values }
+#define LIST(id, shape_name, fewest, greatest, each)         \
+        static const struct shape id = { .name = shape_name, \
+                                         .type = SHAPE_LIST, \
+                                         .least = fewest,    \
+                                         .most = greatest,   \
+                                         .element = &each }
+#define STRUCTURE(id, shape_name, ...)                               \
+        static const struct member id##_members[] = { __VA_ARGS__ }; \
+        static const struct shape id = { .name = shape_name,         \
+                                         .type = SHAPE_STRUCTURE,    \
+                                         .members = id##_members,    \
+                                         .member_count = ARRAY_LENGTH(id##_members) }
+#define REQUIRED(member_name, id)      \
+        {                              \
+                member_name, &id, true \
+        }
+#define OPTIONAL(member_name, id)       \
+        {                               \
+                member_name, &id, false \
+        }
+
+ENUM(key_algorithm, "KeyAlgorithm", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1",
+     "EC_secp384r1", "EC_secp521r1", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87", "SM2");
+ENUM(signing_algorithm, "SigningAlgorithm", "SHA256WITHECDSA", "SHA384WITHECDSA", "SHA512WITHECDSA",
+     "SHA256WITHRSA", "SHA384WITHRSA", "SHA512WITHRSA", "SHA256WITHRSA_PSS", "SHA384WITHRSA_PSS",
+     "SHA512WITHRSA_PSS", "SM3WITHSM2", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87");
+TEXT(country_code_string, "CountryCodeString", 2, 2, "[A-Za-z]{2}");
+TEXT(string64, "String64", 0, 64, NULL);
+TEXT(asn1_printable_string64, "ASN1PrintableString64", 0, 64, "[a-zA-Z0-9'()+-.?:/= ]*");
+TEXT(string128, "String128", 0, 128, NULL);
+TEXT(string40, "String40", 0, 40, NULL);
+TEXT(string16, "String16", 0, 16, NULL);
+TEXT(string5, "String5", 0, 5, NULL);
+TEXT(string3, "String3", 0, 3, NULL);
+TEXT(custom_object_identifier, "CustomObjectIdentifier", 0, 64,
+     "([0-2])\\.([0-9]|([0-3][0-9]))((\\.([0-9]+)){0,126})");
+TEXT(string1_to256, "String1To256", 1, 256, NULL);
+STRUCTURE(custom_attribute, "CustomAttribute",
+          REQUIRED("ObjectIdentifier", custom_object_identifier), REQUIRED("Value", string1_to256));
+LIST(custom_attribute_list, "CustomAttributeList", 1, 150, custom_attribute);
+STRUCTURE(asn1_subject, "ASN1Subject", OPTIONAL("Country", country_code_string),
+          OPTIONAL("Organization", string64), OPTIONAL("OrganizationalUnit", string64),
+          OPTIONAL("DistinguishedNameQualifier", asn1_printable_string64),
+          OPTIONAL("State", string128), OPTIONAL("CommonName", string64),
+          OPTIONAL("SerialNumber", asn1_printable_string64), OPTIONAL("Locality", string128),
+          OPTIONAL("Title", string64), OPTIONAL("Surname", string40),
+          OPTIONAL("GivenName", string16), OPTIONAL("Initials", string5),
+          OPTIONAL("Pseudonym", string128), OPTIONAL("GenerationQualifier", string3),
+          OPTIONAL("CustomAttributes", custom_attribute_list));
+PLAIN(boolean_value, "Boolean", SHAPE_BOOLEAN, 0, 0);
+STRUCTURE(key_usage, "KeyUsage", OPTIONAL("DigitalSignature", boolean_value),
+          OPTIONAL("NonRepudiation", boolean_value), OPTIONAL("KeyEncipherment", boolean_value),
+          OPTIONAL("DataEncipherment", boolean_value), OPTIONAL("KeyAgreement", boolean_value),
+          OPTIONAL("KeyCertSign", boolean_value), OPTIONAL("CRLSign", boolean_value),
+          OPTIONAL("EncipherOnly", boolean_value), OPTIONAL("DecipherOnly", boolean_value));
+ENUM(access_method_type, "AccessMethodType", "CA_REPOSITORY", "RESOURCE_PKI_MANIFEST",
+     "RESOURCE_PKI_NOTIFY");
+STRUCTURE(access_method, "AccessMethod",
+          OPTIONAL("CustomObjectIdentifier", custom_object_identifier),
+          OPTIONAL("AccessMethodType", access_method_type));
+TEXT(string256, "String256", 0, 256, NULL);
+STRUCTURE(other_name, "OtherName", REQUIRED("TypeId", custom_object_identifier),
+          REQUIRED("Value", string256));
+TEXT(string253, "String253", 0, 253, NULL);
+STRUCTURE(edi_party_name, "EdiPartyName", REQUIRED("PartyName", string256),
+          OPTIONAL("NameAssigner", string256));
+TEXT(string39, "String39", 0, 39, NULL);
+STRUCTURE(general_name, "GeneralName", OPTIONAL("OtherName", other_name),
+          OPTIONAL("Rfc822Name", string256), OPTIONAL("DnsName", string253),
+          OPTIONAL("DirectoryName", asn1_subject), OPTIONAL("EdiPartyName", edi_party_name),
+          OPTIONAL("UniformResourceIdentifier", string253), OPTIONAL("IpAddress", string39),
+          OPTIONAL("RegisteredId", custom_object_identifier));
+STRUCTURE(access_description, "AccessDescription", REQUIRED("AccessMethod", access_method),
+          REQUIRED("AccessLocation", general_name));
+LIST(access_description_list, "AccessDescriptionList", 0, 0, access_description);
+STRUCTURE(csr_extensions, "CsrExtensions", OPTIONAL("KeyUsage", key_usage),
+          OPTIONAL("SubjectInformationAccess", access_description_list));
+STRUCTURE(certificate_authority_configuration, "CertificateAuthorityConfiguration",
+          REQUIRED("KeyAlgorithm", key_algorithm), REQUIRED("SigningAlgorithm", signing_algorithm),
+          REQUIRED("Subject", asn1_subject), OPTIONAL("CsrExtensions", csr_extensions));
+PLAIN(integer1_to5000, "Integer1To5000", SHAPE_INTEGER, 1, 5000);
+TEXT(cname_string, "CnameString", 0, 253, "[-a-zA-Z0-9;/?:@&=+$,%_.!~*()']*");
+TEXT(s3_bucket_name3_to255, "S3BucketName3To255", 3, 255, "[-a-zA-Z0-9._/]+");
+ENUM(s3_object_acl, "S3ObjectAcl", "PUBLIC_READ", "BUCKET_OWNER_FULL_CONTROL");
+STRUCTURE(crl_distribution_point_extension_configuration,
+          "CrlDistributionPointExtensionConfiguration", REQUIRED("OmitExtension", boolean_value));
+ENUM(crl_type, "CrlType", "COMPLETE", "PARTITIONED");
+TEXT(crl_path_string, "CrlPathString", 0, 253,
+     "(/|[-a-zA-Z0-9;?:@&=+$,%_.!~*()']+(/[-a-zA-Z0-9;?:@&=+$,%_.!~*()']+)*)");
+STRUCTURE(crl_configuration, "CrlConfiguration", REQUIRED("Enabled", boolean_value),
+          OPTIONAL("ExpirationInDays", integer1_to5000), OPTIONAL("CustomCname", cname_string),
+          OPTIONAL("S3BucketName", s3_bucket_name3_to255), OPTIONAL("S3ObjectAcl", s3_object_acl),
+          OPTIONAL("CrlDistributionPointExtensionConfiguration",
+                   crl_distribution_point_extension_configuration),
+          OPTIONAL("CrlType", crl_type), OPTIONAL("CustomPath", crl_path_string));
+STRUCTURE(ocsp_configuration, "OcspConfiguration", REQUIRED("Enabled", boolean_value),
+          OPTIONAL("OcspCustomCname", cname_string));
+STRUCTURE(revocation_configuration, "RevocationConfiguration",
+          OPTIONAL("CrlConfiguration", crl_configuration),
+          OPTIONAL("OcspConfiguration", ocsp_configuration));
+ENUM(certificate_authority_type, "CertificateAuthorityType", "ROOT", "SUBORDINATE");
+TEXT(idempotency_token, "IdempotencyToken", 1, 36, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]*");
+ENUM(key_storage_security_standard, "KeyStorageSecurityStandard", "FIPS_140_2_LEVEL_2_OR_HIGHER",
+     "FIPS_140_2_LEVEL_3_OR_HIGHER", "CCPC_LEVEL_1_OR_HIGHER");
+TEXT(tag_key, "TagKey", 1, 128, "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)");
+TEXT(tag_value, "TagValue", 0, 256, "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)");
+STRUCTURE(tag, "Tag", REQUIRED("Key", tag_key), OPTIONAL("Value", tag_value));
+LIST(tag_list, "TagList", 1, 50, tag);
+ENUM(certificate_authority_usage_mode, "CertificateAuthorityUsageMode", "GENERAL_PURPOSE",
+     "SHORT_LIVED_CERTIFICATE");
+STRUCTURE(create_certificate_authority_request, "CreateCertificateAuthorityRequest",
+          REQUIRED("CertificateAuthorityConfiguration", certificate_authority_configuration),
+          OPTIONAL("RevocationConfiguration", revocation_configuration),
+          REQUIRED("CertificateAuthorityType", certificate_authority_type),
+          OPTIONAL("IdempotencyToken", idempotency_token),
+          OPTIONAL("KeyStorageSecurityStandard", key_storage_security_standard),
+          OPTIONAL("Tags", tag_list), OPTIONAL("UsageMode", certificate_authority_usage_mode));
+TEXT(arn, "Arn", 5, 200,
+     "arn:[\\w+=/,.@-]+:acm-pca:[\\w+=/,.@-]*:[0-9]*:[\\w+=,.@-]+(/[\\w+=,.@-]+)*");
+TEXT(s3_bucket_name, "S3BucketName", 3, 63, NULL);
+ENUM(audit_report_response_format, "AuditReportResponseFormat", "JSON", "CSV");
+STRUCTURE(create_certificate_authority_audit_report_request,
+          "CreateCertificateAuthorityAuditReportRequest", REQUIRED("CertificateAuthorityArn", arn),
+          REQUIRED("S3BucketName", s3_bucket_name),
+          REQUIRED("AuditReportResponseFormat", audit_report_response_format));
+TEXT(principal, "Principal", 0, 128, "[^*]+");
+TEXT(account_id, "AccountId", 12, 12, "[0-9]+");
+ENUM(action_type, "ActionType", "IssueCertificate", "GetCertificate", "ListPermissions");
+LIST(action_list, "ActionList", 1, 3, action_type);
+STRUCTURE(create_permission_request, "CreatePermissionRequest",
+          REQUIRED("CertificateAuthorityArn", arn), REQUIRED("Principal", principal),
+          OPTIONAL("SourceAccount", account_id), REQUIRED("Actions", action_list));
+PLAIN(permanent_deletion_time_in_days, "PermanentDeletionTimeInDays", SHAPE_INTEGER, 7, 30);
+STRUCTURE(delete_certificate_authority_request, "DeleteCertificateAuthorityRequest",
+          REQUIRED("CertificateAuthorityArn", arn),
+          OPTIONAL("PermanentDeletionTimeInDays", permanent_deletion_time_in_days));
+STRUCTURE(delete_permission_request, "DeletePermissionRequest",
+          REQUIRED("CertificateAuthorityArn", arn), REQUIRED("Principal", principal),
+          OPTIONAL("SourceAccount", account_id));
+STRUCTURE(delete_policy_request, "DeletePolicyRequest", REQUIRED("ResourceArn", arn));
+STRUCTURE(describe_certificate_authority_request, "DescribeCertificateAuthorityRequest",
+          REQUIRED("CertificateAuthorityArn", arn));
+TEXT(audit_report_id, "AuditReportId", 36, 36,
+     "[a-z0-9]{8}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{12}");
+STRUCTURE(describe_certificate_authority_audit_report_request,
+          "DescribeCertificateAuthorityAuditReportRequest",
+          REQUIRED("CertificateAuthorityArn", arn), REQUIRED("AuditReportId", audit_report_id));
+STRUCTURE(get_certificate_request, "GetCertificateRequest",
+          REQUIRED("CertificateAuthorityArn", arn), REQUIRED("CertificateArn", arn));
+STRUCTURE(get_certificate_authority_certificate_request,
+          "GetCertificateAuthorityCertificateRequest", REQUIRED("CertificateAuthorityArn", arn));
+STRUCTURE(get_certificate_authority_csr_request, "GetCertificateAuthorityCsrRequest",
+          REQUIRED("CertificateAuthorityArn", arn));
+STRUCTURE(get_policy_request, "GetPolicyRequest", REQUIRED("ResourceArn", arn));
+PLAIN(certificate_body_blob, "CertificateBodyBlob", SHAPE_BLOB, 1, 32768);
+PLAIN(certificate_chain_blob, "CertificateChainBlob", SHAPE_BLOB, 0, 2097152);
+STRUCTURE(import_certificate_authority_certificate_request,
+          "ImportCertificateAuthorityCertificateRequest", REQUIRED("CertificateAuthorityArn", arn),
+          REQUIRED("Certificate", certificate_body_blob),
+          OPTIONAL("CertificateChain", certificate_chain_blob));
+ENUM(policy_qualifier_id, "PolicyQualifierId", "CPS");
+STRUCTURE(qualifier, "Qualifier", REQUIRED("CpsUri", string256));
+STRUCTURE(policy_qualifier_info, "PolicyQualifierInfo",
+          REQUIRED("PolicyQualifierId", policy_qualifier_id), REQUIRED("Qualifier", qualifier));
+LIST(policy_qualifier_info_list, "PolicyQualifierInfoList", 1, 20, policy_qualifier_info);
+STRUCTURE(policy_information, "PolicyInformation",
+          REQUIRED("CertPolicyId", custom_object_identifier),
+          OPTIONAL("PolicyQualifiers", policy_qualifier_info_list));
+LIST(certificate_policy_list, "CertificatePolicyList", 1, 20, policy_information);
+ENUM(extended_key_usage_type, "ExtendedKeyUsageType", "SERVER_AUTH", "CLIENT_AUTH", "CODE_SIGNING",
+     "EMAIL_PROTECTION", "TIME_STAMPING", "OCSP_SIGNING", "SMART_CARD_LOGIN", "DOCUMENT_SIGNING",
+     "CERTIFICATE_TRANSPARENCY");
+STRUCTURE(extended_key_usage, "ExtendedKeyUsage",
+          OPTIONAL("ExtendedKeyUsageType", extended_key_usage_type),
+          OPTIONAL("ExtendedKeyUsageObjectIdentifier", custom_object_identifier));
+LIST(extended_key_usage_list, "ExtendedKeyUsageList", 1, 20, extended_key_usage);
+LIST(general_name_list, "GeneralNameList", 1, 150, general_name);
+TEXT(base64_string1_to4096, "Base64String1To4096", 1, 4096,
+     "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?");
+STRUCTURE(custom_extension, "CustomExtension",
+          REQUIRED("ObjectIdentifier", custom_object_identifier),
+          REQUIRED("Value", base64_string1_to4096), OPTIONAL("Critical", boolean_value));
+LIST(custom_extension_list, "CustomExtensionList", 1, 150, custom_extension);
+STRUCTURE(extensions, "Extensions", OPTIONAL("CertificatePolicies", certificate_policy_list),
+          OPTIONAL("ExtendedKeyUsage", extended_key_usage_list), OPTIONAL("KeyUsage", key_usage),
+          OPTIONAL("SubjectAlternativeNames", general_name_list),
+          OPTIONAL("CustomExtensions", custom_extension_list));
+STRUCTURE(api_passthrough, "ApiPassthrough", OPTIONAL("Extensions", extensions),
+          OPTIONAL("Subject", asn1_subject));
+PLAIN(csr_blob, "CsrBlob", SHAPE_BLOB, 1, 32768);
+PLAIN(positive_long, "PositiveLong", SHAPE_LONG, 1, 0);
+ENUM(validity_period_type, "ValidityPeriodType", "END_DATE", "ABSOLUTE", "DAYS", "MONTHS", "YEARS");
+STRUCTURE(validity, "Validity", REQUIRED("Value", positive_long),
+          REQUIRED("Type", validity_period_type));
+STRUCTURE(issue_certificate_request, "IssueCertificateRequest",
+          OPTIONAL("ApiPassthrough", api_passthrough), REQUIRED("CertificateAuthorityArn", arn),
+          REQUIRED("Csr", csr_blob), REQUIRED("SigningAlgorithm", signing_algorithm),
+          OPTIONAL("TemplateArn", arn), REQUIRED("Validity", validity),
+          OPTIONAL("ValidityNotBefore", validity), OPTIONAL("IdempotencyToken", idempotency_token));
+PLAIN(max_results, "MaxResults", SHAPE_INTEGER, 1, 1000);
+TEXT(next_token, "NextToken", 1, 43739, NULL);
+ENUM(resource_owner, "ResourceOwner", "SELF", "OTHER_ACCOUNTS");
+STRUCTURE(list_certificate_authorities_request, "ListCertificateAuthoritiesRequest",
+          OPTIONAL("MaxResults", max_results), OPTIONAL("NextToken", next_token),
+          OPTIONAL("ResourceOwner", resource_owner));
+STRUCTURE(list_permissions_request, "ListPermissionsRequest", OPTIONAL("MaxResults", max_results),
+          OPTIONAL("NextToken", next_token), REQUIRED("CertificateAuthorityArn", arn));
+STRUCTURE(list_tags_request, "ListTagsRequest", OPTIONAL("MaxResults", max_results),
+          OPTIONAL("NextToken", next_token), REQUIRED("CertificateAuthorityArn", arn));
+TEXT(aws_policy, "AWSPolicy", 1, 81920, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+");
+STRUCTURE(put_policy_request, "PutPolicyRequest", REQUIRED("ResourceArn", arn),
+          REQUIRED("Policy", aws_policy));
+STRUCTURE(restore_certificate_authority_request, "RestoreCertificateAuthorityRequest",
+          REQUIRED("CertificateAuthorityArn", arn));
+ENUM(revocation_reason, "RevocationReason", "UNSPECIFIED", "KEY_COMPROMISE",
+     "CERTIFICATE_AUTHORITY_COMPROMISE", "AFFILIATION_CHANGED", "SUPERSEDED",
+     "CESSATION_OF_OPERATION", "PRIVILEGE_WITHDRAWN", "A_A_COMPROMISE");
+STRUCTURE(revoke_certificate_request, "RevokeCertificateRequest",
+          REQUIRED("CertificateAuthorityArn", arn), REQUIRED("CertificateSerial", string128),
+          REQUIRED("RevocationReason", revocation_reason));
+STRUCTURE(tag_certificate_authority_request, "TagCertificateAuthorityRequest",
+          REQUIRED("CertificateAuthorityArn", arn), REQUIRED("Tags", tag_list));
+STRUCTURE(untag_certificate_authority_request, "UntagCertificateAuthorityRequest",
+          REQUIRED("CertificateAuthorityArn", arn), REQUIRED("Tags", tag_list));
+ENUM(certificate_authority_status, "CertificateAuthorityStatus", "CREATING", "PENDING_CERTIFICATE",
+     "ACTIVE", "DELETED", "DISABLED", "EXPIRED", "FAILED");
+STRUCTURE(update_certificate_authority_request, "UpdateCertificateAuthorityRequest",
+          REQUIRED("CertificateAuthorityArn", arn),
+          OPTIONAL("RevocationConfiguration", revocation_configuration),
+          OPTIONAL("Status", certificate_authority_status));
 
 static const struct {
         const char *operation;

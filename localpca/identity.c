@@ -18,6 +18,7 @@ identity_free(struct identity *identity)
         free(identity->session_token);
         free(identity->account);
         free(identity->arn);
+        free(identity->organization);
         cJSON_Delete(identity->policy);
         free(identity);
 }
@@ -58,6 +59,8 @@ identity_add(struct identities *identities, const cJSON *document, const char *a
         const cJSON *policy = cJSON_GetObjectItemCaseSensitive(document, "policy");
         int64_t until = 0;
 
+        if (arn && !text_starts(arn, "arn:"))
+                return error_set(err, ERROR_CONFIG, "'%s' is not an ARN", arn);
         if (!key || !*key || !secret || !*secret || !arn || !cJSON_IsObject(policy))
                 return error_set(err, ERROR_CONFIG,
                                  "an identity needs access_key_id, secret_access_key, arn, policy");
@@ -73,6 +76,7 @@ identity_add(struct identities *identities, const cJSON *document, const char *a
         const char *own = member_text(document, "account");
         identity->account = text_copy(own ? own : account);
         identity->arn = text_copy(arn);
+        identity->organization = text_copy(member_text(document, "organization"));
         identity->policy = cJSON_Duplicate(policy, true);
         identities->all = memory_grow(identities->all, identities->count + 1, sizeof(identity));
         identities->all[identities->count++] = identity;

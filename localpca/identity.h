@@ -17,7 +17,8 @@ struct identity {
         int64_t expires;     /* 0: never */
         char *account;
         char *arn;
-        cJSON *policy; /* an IAM policy document */
+        char *organization; /* its id; NULL: in none */
+        cJSON *policy;      /* an IAM policy document */
 };
 
 /* A zeroed struct is empty; identities_clear() wipes it. */

@@ -2,7 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "localpca/access.h"
 #include "localpca/pca.h"
+
+enum { LIST_PAGE_MOST = 100 };
 
 static void
 add_text(cJSON *object, const char *name, const char *value)
@@ -67,17 +70,19 @@ bool
 operation_list_certificate_authorities(struct call *call)
 {
         const struct authorities *authorities = &call->pca->authorities;
-        cJSON *list = cJSON_AddArrayToObject(call->output, "CertificateAuthorities");
         const char *owner = call_text(call, "ResourceOwner");
         bool others = owner && strcmp(owner, "OTHER_ACCOUNTS") == 0;
+        cJSON *list = cJSON_CreateArray();
 
         for (size_t i = 0; i < authorities->count; i++) {
-                bool own = strcmp(authorities->all[i]->account, call->caller->account) == 0;
-                if (own != others)
-                        cJSON_AddItemToArray(list, authority_describe(authorities->all[i],
-                                                                      call->now_ms / 1000));
+                const struct authority *one = authorities->all[i];
+                bool own = strcmp(one->account, call->caller->account) == 0;
+                if (authority_is_gone(one, call->now_ms / 1000))
+                        continue;
+                if (others ? !own && access_is_shared(one, call->caller) : own)
+                        cJSON_AddItemToArray(list, authority_describe(one, call->now_ms / 1000));
         }
-        return true;
+        return call_page(call, "CertificateAuthorities", list, LIST_PAGE_MOST);
 }
 
 bool

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "base/algorithm.h"
+#include "localpca/idempotency.h"
 #include "localpca/pca.h"
+#include "localpca/revocation.h"
 #include "localpca/spoil.h"
 #include "localpca/validity.h"
 
-enum { BACKDATE_SECONDS = 60 * 60, DAY_SECONDS = 24 * 60 * 60, TOKEN_PURGE_EVERY_MS = 60 * 1000 };
+enum { BACKDATE_SECONDS = 60 * 60, DAY_SECONDS = 24 * 60 * 60 };
 
 /* -- IssueCertificate --------------------------------------------------------------------- */
 
@@ -24,7 +26,6 @@ struct issuing {
         EVP_PKEY *key;
         STACK_OF(X509_EXTENSION) * csr_extensions;
         int64_t not_before, not_after;
-        uint8_t digest[32]; /* of all that decides what is issued */
 };
 
 static void
@@ -189,78 +190,13 @@ validity_check(struct call *call, struct issuing *issuing)
         return true;
 }
 
-/* What makes two requests the same: every member but the token. */
-static void
-request_digest(const struct call *call, uint8_t out[32])
-{
-        static const char *const members[] = { "Csr",      "SigningAlgorithm",  "TemplateArn",
-                                               "Validity", "ValidityNotBefore", "ApiPassthrough" };
-        struct buf all = { 0 };
-
-        for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
-                const cJSON *item = cJSON_GetObjectItemCaseSensitive(call->input, members[i]);
-                char *text = item ? cJSON_PrintUnformatted(item) : NULL;
-                buf_format(&all, "%s=%s;", members[i], text ? text : "");
-                cJSON_free(text);
-        }
-        sha256(view_buf(&all), out);
-        buf_clear(&all);
-}
-
-/* Answer a token that was used before.  `*repeated` says that call->output is filled. */
-static bool
-token_check(struct call *call, const char *scope, const uint8_t digest[32], bool *repeated)
-{
-        const char *token = call_text(call, "IdempotencyToken");
-        int64_t oldest = call->now_ms - call->pca->options->idempotency_window_ms;
-        struct token_use use = { 0 };
-        struct error err = { 0 };
-        bool found = false, done = true;
-
-        *repeated = false;
-        if (!token)
-                return true;
-        if (!store_token_find(call->pca->store, scope, token, &use, &found, &err))
-                done = call_broken(call, &err);
-        if (done && found && use.used_ms > oldest) {
-                if (memcmp(use.digest, digest, sizeof(use.digest)) != 0)
-                        done = refuse(&call->refusal, "InvalidArgsException",
-                                      "The idempotencyToken was used with other parameters");
-                else
-                        cJSON_AddStringToObject(call->output, "CertificateArn", use.arn);
-                *repeated = done;
-        }
-        token_use_clear(&use);
-        return done;
-}
-
-static bool
-token_record(struct call *call, const char *scope, const uint8_t digest[32], char *arn)
-{
-        const char *token = call_text(call, "IdempotencyToken");
-        char *scope_copy = text_copy(scope), *token_copy = text_copy(token);
-        struct token_use use = { scope_copy, token_copy, { 0 }, arn, call->now_ms };
-        struct pca *pca = call->pca;
-        struct error err = { 0 };
-        bool done = true;
-
-        memcpy(use.digest, digest, sizeof(use.digest));
-        if (token)
-                done = store_token_put(pca->store, &use, &err);
-        if (done && call->now_ms >= pca->next_token_purge_ms) {
-                pca->next_token_purge_ms = call->now_ms + TOKEN_PURGE_EVERY_MS;
-                done = store_token_purge(pca->store,
-                                         call->now_ms - pca->options->idempotency_window_ms, &err);
-        }
-        free(scope_copy);
-        free(token_copy);
-        return done || call_broken(call, &err);
-}
-
 static X509 *
-issuing_sign(const struct issuing *issuing, const uint8_t *serial, struct error *err)
+issuing_sign(const struct pca *pca, const struct issuing *issuing, const uint8_t *serial,
+             struct error *err)
 {
         const struct authority *authority = issuing->authority;
+        CLEANUP(free_cleanup) char *crl_url = revocation_crl_url(pca, authority);
+        CLEANUP(free_cleanup) char *ocsp_url = revocation_ocsp_url(pca, authority);
         struct wish wish = { .template = issuing->template,
                              .subject = issuing->subject,
                              .key = issuing->key,
@@ -268,7 +204,9 @@ issuing_sign(const struct issuing *issuing, const uint8_t *serial, struct error 
                              .serial = serial,
                              .not_before = issuing->not_before,
                              .not_after = issuing->not_after,
-                             .csr_extensions = issuing->csr_extensions };
+                             .csr_extensions = issuing->csr_extensions,
+                             .crl_url = crl_url,
+                             .ocsp_url = ocsp_url };
         struct signer signer = { authority->key,
                                  issuing->template->root ? NULL : authority->certificate };
 
@@ -301,7 +239,7 @@ issued_record(struct call *call, const struct issuing *issuing, struct issued *i
         buf_clear(&spki);
         issued->authority = issuing->authority->row;
         issued->issued_ms = call->now_ms;
-        issued->ready_ms = call->now_ms + call->pca->options->issue_delay_ms;
+        issued->ready_ms = call->now_ms + call->pca->settings.issue_delay_ms;
         issued->not_after = issuing->not_after;
         issued->failed = call->fault.fail;
         issued->garbled_chain = call->fault.garbled_chain;
@@ -322,7 +260,8 @@ issue(struct call *call, struct issuing *issuing, const char *scope)
         struct error err = { 0 };
 
         random_bytes(issued.serial, sizeof(issued.serial));
-        CLEANUP(x509_cleanup) X509 *certificate = issuing_sign(issuing, issued.serial, &err);
+        CLEANUP(x509_cleanup)
+        X509 *certificate = issuing_sign(call->pca, issuing, issued.serial, &err);
         if (!certificate)
                 return call_broken(call, &err);
         certificate_der(certificate, &issued.der);
@@ -333,8 +272,7 @@ issue(struct call *call, struct issuing *issuing, const char *scope)
         }
         char *id = hex_encode(view_of(issued.serial, sizeof(issued.serial)));
         char *arn = text_format("%s/certificate/%s", issuing->authority->arn, id);
-        bool done = issued_record(call, issuing, &issued) &&
-                    token_record(call, scope, issuing->digest, arn);
+        bool done = issued_record(call, issuing, &issued) && token_record(call, scope, arn);
         if (done)
                 cJSON_AddStringToObject(call->output, "CertificateArn", arn);
         free(id);
@@ -362,8 +300,7 @@ operation_issue_certificate(struct call *call)
         if (done) {
                 char *scope = text_format("%s/IssueCertificate/%s", call->caller->account,
                                           issuing.authority->id);
-                request_digest(call, issuing.digest);
-                done = token_check(call, scope, issuing.digest, &repeated) &&
+                done = token_answer(call, scope, "CertificateArn", &repeated) &&
                        (repeated || issue(call, &issuing, scope));
                 free(scope);
         }

@@ -151,8 +151,8 @@ static const struct {
         { .name = "version", .flag = AT(version), .help = "print the version" },
 };
 
-static bool
-span_read(const char *value, bool is_negative_fine, int64_t *out)
+bool
+options_read_span(const char *value, bool is_negative_fine, int64_t *out)
 {
         bool negative = is_negative_fine && *value == '-';
         int64_t ms;
@@ -172,8 +172,8 @@ option_set(struct options *options, size_t i, const char *value, struct error *e
                 *(bool *)(void *)(base + table[i].flag) = true;
         if (table[i].text)
                 text_assign((char **)(void *)(base + table[i].text), value);
-        if (table[i].span &&
-            !span_read(value, table[i].is_negative_fine, (int64_t *)(void *)(base + table[i].span)))
+        if (table[i].span && !options_read_span(value, table[i].is_negative_fine,
+                                                (int64_t *)(void *)(base + table[i].span)))
                 return error_set(err, ERROR_USAGE, "'%s' is not a span such as 40ms or 5m", value);
         return !table[i].read || table[i].read(options, value, err);
 }

@@ -36,6 +36,9 @@ struct options {
 bool options_read(struct options *options, int argc, char **argv, struct error *err) MUST_CHECK;
 void options_clear(struct options *options);
 
+/* "40ms", "5m", and "-20m" where that makes sense. */
+bool options_read_span(const char *value, bool is_negative_fine, int64_t *ms) MUST_CHECK;
+
 /* What --help prints. */
 void options_help(struct buf *out);
 

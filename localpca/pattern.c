@@ -110,8 +110,9 @@ class_bound(const char **pattern, uint32_t c, bool *is_class, bool *is_in)
 static bool
 class_has(const char **pattern, uint32_t c)
 {
-        bool found = false;
+        bool negated = **pattern == '^', found = false;
 
+        *pattern += negated;
         while (**pattern != ']') {
                 bool is_class, is_in = false;
                 uint32_t first = class_bound(pattern, c, &is_class, &is_in);
@@ -125,7 +126,7 @@ class_has(const char **pattern, uint32_t c)
                 found |= is_class ? is_in : c >= first && c <= last;
         }
         (*pattern)++;
-        return found;
+        return found != negated;
 }
 
 /* Does one single-character piece match `c`?  `*pattern` moves behind the piece. */

@@ -1,9 +1,9 @@
 /*
  * The regular expressions of the service models, matched against whole strings of UTF-8.
  *
- * Groups, alternatives, classes with ranges, \w, \d, \uXXXX, \p{L}, \p{N}, \p{Z}, and the
- * quantifiers ? * + {n} {n,m}: what the table of facts uses, and no more.  Matching backtracks, so
- * check the length first; single characters under a quantifier take no stack.
+ * Groups, alternatives, classes with ranges or negated, \w, \d, \uXXXX, \p{L}, \p{N}, \p{Z}, and
+ * the quantifiers ? * + {n} {n,m}: what the table of facts uses, and no more.  Matching backtracks,
+ * so check the length first; single characters under a quantifier take no stack.
  */
 #ifndef LOCALPCA_PATTERN_H
 #define LOCALPCA_PATTERN_H

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "localpca/access.h"
 #include "localpca/facts.h"
-#include "localpca/policy.h"
 #include "localpca/validate.h"
 
 #define TARGET_PREFIX "ACMPrivateCA."
@@ -20,6 +20,26 @@ static const struct {
         { "GetCertificateAuthorityCertificate", operation_get_certificate_authority_certificate },
         { "DescribeCertificateAuthority", operation_describe_certificate_authority },
         { "ListCertificateAuthorities", operation_list_certificate_authorities },
+        { "CreateCertificateAuthority", operation_create_certificate_authority },
+        { "UpdateCertificateAuthority", operation_update_certificate_authority },
+        { "DeleteCertificateAuthority", operation_delete_certificate_authority },
+        { "RestoreCertificateAuthority", operation_restore_certificate_authority },
+        { "GetCertificateAuthorityCsr", operation_get_certificate_authority_csr },
+        { "ImportCertificateAuthorityCertificate",
+          operation_import_certificate_authority_certificate },
+        { "CreatePermission", operation_create_permission },
+        { "ListPermissions", operation_list_permissions },
+        { "DeletePermission", operation_delete_permission },
+        { "PutPolicy", operation_put_policy },
+        { "GetPolicy", operation_get_policy },
+        { "DeletePolicy", operation_delete_policy },
+        { "TagCertificateAuthority", operation_tag_certificate_authority },
+        { "UntagCertificateAuthority", operation_untag_certificate_authority },
+        { "ListTags", operation_list_tags },
+        { "CreateCertificateAuthorityAuditReport",
+          operation_create_certificate_authority_audit_report },
+        { "DescribeCertificateAuthorityAuditReport",
+          operation_describe_certificate_authority_audit_report },
 };
 
 /* -- the service -------------------------------------------------------------------------- */
@@ -27,7 +47,7 @@ static const struct {
 int64_t
 pca_now_ms(const struct pca *pca)
 {
-        return clock_now_ms() + pca->options->clock_offset_ms;
+        return clock_now_ms() + pca->settings.clock_offset_ms;
 }
 
 static bool
@@ -65,10 +85,25 @@ rules_read(struct pca *pca, struct error *err)
                identities_read(&pca->identities, options->identities, options->account, err);
 }
 
+/* Keys and reports that were being made when the last process ended. */
+static bool
+work_resume(struct pca *pca, struct error *err)
+{
+        for (size_t i = 0; i < pca->authorities.count; i++)
+                if (pca->authorities.all[i]->status == AUTHORITY_CREATING)
+                        authority_key_start(pca, pca->authorities.all[i]);
+        return reports_resume(pca, err);
+}
+
 bool
 pca_open(struct pca *pca, const struct options *options, struct error *err)
 {
         *pca = (struct pca){ .options = options,
+                             .settings = { .latency_ms = options->latency_ms,
+                                           .issue_delay_ms = options->issue_delay_ms,
+                                           .clock_offset_ms = options->clock_offset_ms,
+                                           .idempotency_window_ms =
+                                                   options->idempotency_window_ms },
                              .throttle = throttle_new(),
                              .faults = faults_new(options->seed) };
         pca->store = store_open(options->state, err);
@@ -78,16 +113,19 @@ pca_open(struct pca *pca, const struct options *options, struct error *err)
             !authorities_found(&pca->authorities, pca->store, options->region, options->account,
                                options->key_kind, pca_now_ms(pca), err))
                 return false;
+        pca->worker = worker_new(err);
         const char *issuer = pca->authorities.all[1]->arn;
-        return identities_load(&pca->identities, pca->store, issuer, options->account, err) &&
+        return pca->worker &&
+               identities_load(&pca->identities, pca->store, issuer, options->account, err) &&
                rules_read(pca, err) &&
                store_document_each(pca->store, "setting", stats_visit, &pca->stats, err) &&
-               store_commit(pca->store, err);
+               store_commit(pca->store, err) && work_resume(pca, err);
 }
 
 void
 pca_close(struct pca *pca)
 {
+        worker_free(pca->worker);
         authorities_clear(&pca->authorities);
         identities_clear(&pca->identities);
         throttle_free(pca->throttle);
@@ -138,62 +176,6 @@ pca_stats(const struct pca *pca, struct buf *out)
         cJSON_Delete(object);
 }
 
-/* -- members and resources ---------------------------------------------------------------- */
-
-const char *
-call_text(const struct call *call, const char *member)
-{
-        return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(call->input, member));
-}
-
-int64_t
-call_number(const struct call *call, const char *member, int64_t otherwise)
-{
-        const cJSON *item = cJSON_GetObjectItemCaseSensitive(call->input, member);
-
-        return cJSON_IsNumber(item) ? (int64_t)item->valuedouble : otherwise;
-}
-
-static const char *
-call_resource(const struct call *call)
-{
-        const char *arn = call_text(call, "CertificateAuthorityArn");
-
-        return arn ? arn : call_text(call, "ResourceArn");
-}
-
-struct authority *
-call_authority(struct call *call)
-{
-        const char *arn = call_resource(call);
-        const char *name = arn ? strstr(arn, ":certificate-authority/") : NULL;
-        struct authority *authority = arn ? authority_find(&call->pca->authorities, arn) : NULL;
-
-        if (authority)
-                return authority;
-        if (!name || strchr(strchr(name, '/') + 1, '/'))
-                refuse(&call->refusal, "InvalidArnException",
-                       "The ARN %s is not the ARN of a certificate authority", arn ? arn : "");
-        else
-                refuse(&call->refusal, "ResourceNotFoundException",
-                       "Could not find Certificate Authority with ARN %s", arn);
-        return NULL;
-}
-
-bool
-call_broken(struct call *call, const struct error *err)
-{
-        return refuse(&call->refusal, "InternalFailure", "localpca: %s", err->what);
-}
-
-bool
-call_save(struct call *call, struct authority *authority)
-{
-        struct error err = { 0 };
-
-        return authority_save(authority, call->pca->store, &err) || call_broken(call, &err);
-}
-
 /* -- from the request to the answer ------------------------------------------------------- */
 
 /* The index of the operation in the table of facts; -1 for an unknown one. */
@@ -242,43 +224,13 @@ signature_check(struct call *call, const struct sigv4_request *request)
                sigv4_check(request, &claim, &rules, &call->caller->secret, &call->refusal);
 }
 
-/* Every denial has AWS's sentence; what follows "because" depends on who said no. */
-static bool
-access_refuse(struct call *call, const char *resource, enum policy_answer answer)
-{
-        const char *reason = answer == POLICY_DENIES
-                                     ? "with an explicit deny in an identity-based policy"
-                                     : "because no identity-based policy allows the acm-pca:";
-
-        return refuse(&call->refusal, "AccessDeniedException",
-                      "User: %s is not authorized to perform: acm-pca:%s on resource: %s %s%s%s",
-                      call->caller->arn, call->operation, resource, reason,
-                      answer == POLICY_DENIES ? "" : call->operation,
-                      answer == POLICY_DENIES ? "" : " action");
-}
-
-static bool
-access_check(struct call *call)
-{
-        const char *resource = call_resource(call);
-        char *action = text_format("acm-pca:%s", call->operation);
-        struct policy_question question = { .action = action,
-                                            .resource = resource ? resource : "*",
-                                            .template_arn = call_text(call, "TemplateArn") };
-        enum policy_answer answer = policy_ask(call->caller->policy, &question);
-        bool allowed = answer == POLICY_ALLOWS || access_refuse(call, question.resource, answer);
-
-        free(action);
-        return allowed;
-}
-
 static bool
 operation_run(struct call *call)
 {
         for (size_t i = 0; i < ARRAY_LENGTH(operations); i++)
                 if (strcmp(operations[i].name, call->operation) == 0)
                         return operations[i].run(call);
-        return refuse(&call->refusal, "UnknownOperationException", "%s", "");
+        return refuse(&call->refusal, "InternalFailure", "localpca has no %s", call->operation);
 }
 
 /* Faults that stand in for the service's own decision. */
@@ -292,8 +244,7 @@ fault_check(struct call *call)
         if (!error[0])
                 return true;
         if (strcmp(error, codes[1]) == 0)
-                return access_refuse(call, call_resource(call) ? call_resource(call) : "*",
-                                     POLICY_SILENT);
+                return access_refuse(call);
         if (strcmp(error, codes[2]) == 0)
                 return refuse(&call->refusal, codes[2],
                               "The security token included in the request is expired");

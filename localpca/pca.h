@@ -17,6 +17,7 @@
 #include "localpca/sigv4.h"
 #include "localpca/store.h"
 #include "localpca/throttle.h"
+#include "localpca/worker.h"
 
 enum { OPERATIONS_MOST = 32 };
 
@@ -29,11 +30,18 @@ struct stats {
         int64_t connections, connections_open, connections_most;
 };
 
+/* What can be changed while running; at first as the options say. */
+struct settings {
+        int64_t latency_ms, issue_delay_ms, clock_offset_ms, idempotency_window_ms;
+};
+
 struct pca {
         const struct options *options;
+        struct settings settings;
         struct store *store;
         struct authorities authorities;
         struct identities identities;
+        struct worker *worker;
         struct throttle *throttle;
         struct faults *faults;
         struct stats stats;
@@ -98,10 +106,30 @@ bool operation_revoke_certificate(struct call *call);
 bool operation_get_certificate_authority_certificate(struct call *call);
 bool operation_describe_certificate_authority(struct call *call);
 bool operation_list_certificate_authorities(struct call *call);
+bool operation_create_certificate_authority(struct call *call);
+bool operation_update_certificate_authority(struct call *call);
+bool operation_delete_certificate_authority(struct call *call);
+bool operation_restore_certificate_authority(struct call *call);
+bool operation_get_certificate_authority_csr(struct call *call);
+bool operation_import_certificate_authority_certificate(struct call *call);
+bool operation_create_permission(struct call *call);
+bool operation_list_permissions(struct call *call);
+bool operation_delete_permission(struct call *call);
+bool operation_put_policy(struct call *call);
+bool operation_get_policy(struct call *call);
+bool operation_delete_policy(struct call *call);
+bool operation_tag_certificate_authority(struct call *call);
+bool operation_untag_certificate_authority(struct call *call);
+bool operation_list_tags(struct call *call);
+bool operation_create_certificate_authority_audit_report(struct call *call);
+bool operation_describe_certificate_authority_audit_report(struct call *call);
 
 /* A text or number member of the input; NULL or `otherwise` when absent. */
 const char *call_text(const struct call *call, const char *member);
 int64_t call_number(const struct call *call, const char *member, int64_t otherwise);
+
+/* The ARN in CertificateAuthorityArn or ResourceArn; NULL when the operation has neither. */
+const char *call_resource(const struct call *call);
 
 /*
  * The CA that CertificateAuthorityArn (or ResourceArn) names.
@@ -109,7 +137,26 @@ int64_t call_number(const struct call *call, const char *member, int64_t otherwi
  */
 struct authority *call_authority(struct call *call);
 
+/* The same, refusing with InvalidStateException when it is none of the `states` (a bit each). */
+struct authority *call_authority_in(struct call *call, unsigned states);
+
 /* Change an authority for good: the state has it after the turn. */
 bool call_save(struct call *call, struct authority *authority);
+
+/*
+ * One page of a list.  `all` is consumed; what belongs on the page that NextToken and MaxResults
+ * ask for goes into the output as `member`, with a NextToken when there is more.
+ * refusals: InvalidNextTokenException
+ */
+bool call_page(struct call *call, const char *member, cJSON *all, int64_t page_most);
+
+/* Tags that may be set: no key twice, none of AWS's own.  InvalidTagException */
+bool call_tags_check(struct call *call, const cJSON *tags);
+
+/* Take up the reports that are CREATING. */
+bool reports_resume(struct pca *pca, struct error *err) MUST_CHECK;
+
+/* Start making the key of a CA that is CREATING. */
+void authority_key_start(struct pca *pca, const struct authority *authority);
 
 #endif

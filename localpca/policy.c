@@ -1,6 +1,7 @@
 #include "localpca/policy.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -119,6 +120,47 @@ operator_holds(const char *name, const cJSON *expected, const char *value)
         return UNKNOWN;
 }
 
+/* The value of a condition key; NULL when the request has none. */
+static const char *
+value_of(const char *key, const struct policy_question *question)
+{
+        const struct {
+                const char *key, *value;
+        } values[] = {
+                { "acm-pca:TemplateArn", question->template_arn },
+                { "aws:PrincipalOrgID", question->organization },
+                { "aws:PrincipalAccount", question->principal_account },
+                { "aws:PrincipalArn", question->principal_arn },
+        };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
+                if (strcasecmp(values[i].key, key) == 0)
+                        return values[i].value;
+        return NULL;
+}
+
+/* Does a statement's Principal element, if it has one, name who asks? */
+static bool
+principal_matches(const cJSON *principal, const struct policy_question *question)
+{
+        const cJSON *aws = cJSON_GetObjectItemCaseSensitive(principal, "AWS");
+        char root[64];
+
+        if (!principal)
+                return true;
+        if (cJSON_IsString(principal))
+                return strcmp(principal->valuestring, "*") == 0;
+        if (!aws || !question->principal_account || !question->principal_arn)
+                return false;
+        /* arn:PARTITION:iam::ACCOUNT:root means the same as the bare account. */
+        snprintf(root, sizeof(root), "arn:%.*s:iam::%s:root",
+                 (int)strcspn(question->principal_arn + 4, ":"), question->principal_arn + 4,
+                 question->principal_account);
+        return any_equals(aws, "*", false) || any_equals(aws, root, false) ||
+               any_equals(aws, question->principal_account, false) ||
+               any_equals(aws, question->principal_arn, false);
+}
+
 static enum truth
 condition_holds(const cJSON *condition, const struct policy_question *question)
 {
@@ -128,10 +170,8 @@ condition_holds(const cJSON *condition, const struct policy_question *question)
         {
                 cJSON_ArrayForEach(key, operator)
                 {
-                        bool is_template = strcasecmp(key->string, "acm-pca:TemplateArn") == 0;
-                        enum truth holds =
-                                operator_holds(operator->string, key,
-                                               is_template ? question->template_arn : NULL);
+                        enum truth holds = operator_holds(operator->string, key,
+                                                          value_of(key->string, question));
                         if (holds != YES)
                                 return holds;
                 }
@@ -160,7 +200,8 @@ statement_ask(const cJSON *statement, const struct policy_question *question)
         const cJSON *effect = cJSON_GetObjectItemCaseSensitive(statement, "Effect");
         bool denies = cJSON_IsString(effect) && strcmp(effect->valuestring, "Deny") == 0;
 
-        if (!cJSON_IsString(effect) || !statement_concerns(statement, question))
+        if (!cJSON_IsString(effect) || !statement_concerns(statement, question) ||
+            !principal_matches(cJSON_GetObjectItemCaseSensitive(statement, "Principal"), question))
                 return POLICY_SILENT;
         enum truth holds =
                 condition_holds(cJSON_GetObjectItemCaseSensitive(statement, "Condition"), question);

@@ -14,11 +14,14 @@
 
 enum policy_answer { POLICY_SILENT, POLICY_ALLOWS, POLICY_DENIES };
 
-/* One question.  `template_arn` is the condition key acm-pca:TemplateArn; NULL: not present. */
+/* One question.  What is NULL is not present. */
 struct policy_question {
-        const char *action;   /* "acm-pca:IssueCertificate" */
-        const char *resource; /* the CA's ARN, or "*" */
-        const char *template_arn;
+        const char *action;            /* "acm-pca:IssueCertificate" */
+        const char *resource;          /* the CA's ARN, or "*" */
+        const char *template_arn;      /* the condition key acm-pca:TemplateArn */
+        const char *principal_account; /* who asks: a Principal element has to name him */
+        const char *principal_arn;
+        const char *organization; /* the condition key aws:PrincipalOrgID */
 };
 
 /* Ask one policy document. */

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "localpca/exchange.h"
 #include "localpca/tls.h"
+#include "localpca/web.h"
 
 enum {
         BODY_MOST = 4 << 20,     /* a CA chain may have 2 MiB, base64 makes 2.7 of it */
@@ -28,7 +29,7 @@ enum {
 
 struct server {
         struct pca *pca;
-        struct MHD_Daemon *daemon;
+        struct MHD_Daemon *daemons[2]; /* the second is plain HTTP beside HTTPS; or NULL */
         struct tls_files tls;
         int signals;
         size_t bodies; /* bytes of bodies being received */
@@ -142,40 +143,55 @@ error_answer(struct answer *answer, unsigned status, const char *code, const cha
         buf_format(&answer->body, "{\"__type\":\"%s\",\"message\":\"%s\"}", code, message);
 }
 
-static void
-plain_decide(struct server *server, struct exchange *exchange, const char *method, const char *url)
+static bool
+is_from_loopback(struct MHD_Connection *connection)
 {
-        exchange->plain = true;
-        if (strcmp(url, "/_localpca/stats") == 0 && strcmp(method, "GET") == 0) {
-                exchange->answer.status = 200;
-                exchange->answer.content_type = "application/json";
-                pca_stats(server->pca, &exchange->answer.body);
-                return;
-        }
-        exchange->answer.status = 404;
-        exchange->answer.content_type = "text/plain";
-        buf_add_text(&exchange->answer.body, "not found\n");
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const struct sockaddr *address = info ? info->client_addr : NULL;
+
+        if (!address)
+                return false;
+        if (address->sa_family == AF_INET)
+                return ntohl(((const struct sockaddr_in *)(const void *)address)
+                                     ->sin_addr.s_addr) >>
+                               24 ==
+                       127;
+        return address->sa_family == AF_INET6 &&
+               IN6_IS_ADDR_LOOPBACK(
+                       &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
 }
 
 static void
 exchange_decide(struct server *server, struct exchange *exchange, const char *method,
                 const char *url)
 {
-        if (exchange->too_large)
+        const char *type =
+                MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Content-Type");
+        bool ocsp = web_is_ocsp(method, type);
+        struct web_request request = { .method = method,
+                                       .path = url,
+                                       .body = view_buf(&exchange->body),
+                                       .from_loopback = is_from_loopback(exchange->connection) };
+
+        if (exchange->too_large) {
                 error_answer(&exchange->answer, 413, "RequestEntityTooLargeException",
                              "The request is too large");
-        else if (strcmp(method, "POST") == 0 && strcmp(url, "/") == 0)
+        } else if (strcmp(method, "POST") == 0 && strcmp(url, "/") == 0 && !ocsp) {
                 api_decide(server, exchange, method);
-        else
-                plain_decide(server, exchange, method, url);
+        } else {
+                exchange->plain = true;
+                web_answer(server->pca, &request, &exchange->answer);
+        }
 }
 
 /* Keep the connection until the turn is committed and the answer's time has come. */
 static void
 exchange_park(struct server *server, struct exchange *exchange)
 {
+        exchange->waiting = &server->waiting;
         int64_t wait_ms = exchange->plain ? 0
-                                          : server->pca->options->latency_ms +
+                                          : server->pca->settings.latency_ms +
                                                     exchange->answer.fault.delay_ms;
 
         exchange->decided = true;
@@ -219,8 +235,12 @@ slow_body(void *context, uint64_t position, char *out, size_t room)
                 int64_t passed = clock_boot_ms() - exchange->slow_started_ms;
                 int64_t piece = passed * SLOW_PIECES / fault->slow_ms + 1;
                 int64_t allowed = (int64_t)end * piece / SLOW_PIECES - (int64_t)position;
-                if (allowed <= 0)
+                if (allowed <= 0) {
+                        exchange->due_ms = clock_boot_ms() + fault->slow_ms / SLOW_PIECES + 1;
+                        waiting_add(exchange->waiting, exchange);
+                        MHD_suspend_connection(exchange->connection);
                         return 0;
+                }
                 len = (size_t)allowed < len ? (size_t)allowed : len;
         }
         len = len < room ? len : room;
@@ -334,35 +354,46 @@ turn_end(struct server *server)
 static int
 wait_ms(const struct server *server, bool resumed)
 {
-        MHD_UNSIGNED_LONG_LONG daemon_ms;
         int64_t wait = WAIT_MOST_MS;
         int64_t due = waiting_due_ms(&server->waiting);
 
         if (resumed)
                 return 0;
-        if (MHD_get_timeout(server->daemon, &daemon_ms) == MHD_YES && daemon_ms < WAIT_MOST_MS)
-                wait = (int64_t)daemon_ms;
+        for (size_t i = 0; i < ARRAY_LENGTH(server->daemons) && server->daemons[i]; i++) {
+                MHD_UNSIGNED_LONG_LONG daemon_ms;
+                if (MHD_get_timeout(server->daemons[i], &daemon_ms) == MHD_YES &&
+                    (int64_t)daemon_ms < wait)
+                        wait = (int64_t)daemon_ms;
+        }
         if (due != INT64_MAX && due - clock_boot_ms() < wait)
                 wait = due - clock_boot_ms();
         return wait < 0 ? 0 : (int)wait;
 }
 
+static int
+daemon_fd(struct MHD_Daemon *daemon)
+{
+        return daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd : -1;
+}
+
 bool
 server_run(struct server *server, struct error *err)
 {
-        const union MHD_DaemonInfo *info =
-                MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-        struct pollfd fds[] = { { .fd = info->epoll_fd, .events = POLLIN },
-                                { .fd = server->signals, .events = POLLIN } };
+        struct pollfd fds[] = { { .fd = server->signals, .events = POLLIN },
+                                { .fd = worker_fd(server->pca->worker), .events = POLLIN },
+                                { .fd = daemon_fd(server->daemons[0]), .events = POLLIN },
+                                { .fd = daemon_fd(server->daemons[1]), .events = POLLIN } };
         bool resumed = false;
 
         for (;;) {
                 if (poll(fds, ARRAY_LENGTH(fds), wait_ms(server, resumed)) < 0 && errno != EINTR)
                         return error_set(err, ERROR_INTERNAL, "poll: %s", strerror(errno));
-                if (fds[1].revents)
+                if (fds[0].revents)
                         return true;
-                if (MHD_run(server->daemon) != MHD_YES)
-                        return error_set(err, ERROR_INTERNAL, "libmicrohttpd gave up");
+                for (size_t i = 0; i < ARRAY_LENGTH(server->daemons) && server->daemons[i]; i++)
+                        if (MHD_run(server->daemons[i]) != MHD_YES)
+                                return error_set(err, ERROR_INTERNAL, "libmicrohttpd gave up");
+                worker_collect(server->pca->worker, server->pca);
                 resumed = turn_end(server);
         }
 }
@@ -381,7 +412,8 @@ limits_raise(void)
 }
 
 static bool
-address_read(const struct options *options, struct sockaddr_storage *out, struct error *err)
+address_read(const struct options *options, unsigned port, struct sockaddr_storage *out,
+             struct error *err)
 {
         struct sockaddr_in *v4 = (struct sockaddr_in *)out;
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
@@ -393,10 +425,10 @@ address_read(const struct options *options, struct sockaddr_storage *out, struct
         memset(out, 0, sizeof(*out));
         if (inet_pton(AF_INET, bare, &v4->sin_addr) == 1) {
                 v4->sin_family = AF_INET;
-                v4->sin_port = htons((uint16_t)options->port);
+                v4->sin_port = htons((uint16_t)port);
         } else if (inet_pton(AF_INET6, bare, &v6->sin6_addr) == 1) {
                 v6->sin6_family = AF_INET6;
-                v6->sin6_port = htons((uint16_t)options->port);
+                v6->sin6_port = htons((uint16_t)port);
         } else {
                 done = error_set(err, ERROR_USAGE, "'%s' is not an IP address", options->host);
         }
@@ -404,21 +436,21 @@ address_read(const struct options *options, struct sockaddr_storage *out, struct
         return done;
 }
 
-static bool
-daemon_start(struct server *server, const struct sockaddr_storage *address, struct error *err)
+static struct MHD_Daemon *
+daemon_start(struct server *server, const struct sockaddr_storage *address, bool tls,
+             struct error *err)
 {
         const struct options *options = server->pca->options;
         unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK |
-                         (options->tls ? MHD_USE_TLS : 0) |
+                         (tls ? MHD_USE_TLS : 0) |
                          (address->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0);
-        struct MHD_OptionItem tls[] = {
+        struct MHD_OptionItem keys[] = {
                 { MHD_OPTION_HTTPS_MEM_KEY, 0, server->tls.key },
                 { MHD_OPTION_HTTPS_MEM_CERT, 0, server->tls.chain },
                 { MHD_OPTION_END, 0, NULL },
         };
         struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
-
-        server->daemon =
+        struct MHD_Daemon *daemon =
                 MHD_start_daemon(flags, 0, NULL, NULL, request_take, server, MHD_OPTION_SOCK_ADDR,
                                  address, MHD_OPTION_URI_LOG_CALLBACK, request_begin, server,
                                  MHD_OPTION_NOTIFY_COMPLETED, request_end, server,
@@ -427,12 +459,48 @@ daemon_start(struct server *server, const struct sockaddr_storage *address, stru
                                  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
                                  MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
                                  MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_ARRAY,
-                                 options->tls ? tls : none, MHD_OPTION_END);
-        if (server->daemon)
-                return true;
+                                 tls ? keys : none, MHD_OPTION_END);
+
+        if (daemon)
+                return daemon;
         error_set(err, ERROR_NETWORK, "cannot listen on %s port %u: %s", options->host,
                   options->port, strerror(errno));
-        return error_advise(err, "take another --listen address, or port 0 for a free one");
+        error_advise(err, "take another --listen address, or port 0 for a free one");
+        return NULL;
+}
+
+static char *
+daemon_url(struct MHD_Daemon *daemon, const char *scheme, const char *host)
+{
+        return text_format("%s://%s:%u", scheme, host,
+                           (unsigned)MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+}
+
+/* CRL and OCSP are plain HTTP always (RFC 5280, 8): beside HTTPS on a port of their own. */
+static bool
+daemons_start(struct server *server, struct error *err)
+{
+        struct pca *pca = server->pca;
+        const struct options *options = pca->options;
+        struct sockaddr_storage address;
+
+        if (!address_read(options, options->port, &address, err))
+                return false;
+        server->daemons[0] = daemon_start(server, &address, options->tls, err);
+        if (!server->daemons[0])
+                return false;
+        pca->endpoint =
+                daemon_url(server->daemons[0], options->tls ? "https" : "http", options->host);
+        if (!options->tls) {
+                pca->plain_url = text_copy(pca->endpoint);
+                return true;
+        }
+        if (!address_read(options, 0, &address, err))
+                return false;
+        server->daemons[1] = daemon_start(server, &address, false, err);
+        if (server->daemons[1])
+                pca->plain_url = daemon_url(server->daemons[1], "http", options->host);
+        return server->daemons[1] != NULL;
 }
 
 static void
@@ -452,22 +520,14 @@ struct server *
 server_open(struct pca *pca, struct error *err)
 {
         struct server *server = memory_new(1, sizeof(*server));
-        struct sockaddr_storage address;
 
         server->pca = pca;
         signals_take(server);
         limits_raise();
-        if (!address_read(pca->options, &address, err) ||
-            (pca->options->tls && !tls_make(&server->tls, pca, err)) ||
-            !daemon_start(server, &address, err)) {
-                server_close(server);
-                return NULL;
-        }
-        const union MHD_DaemonInfo *info =
-                MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
-        pca->endpoint = text_format("%s://%s:%u", pca->options->tls ? "https" : "http",
-                                    pca->options->host, (unsigned)info->port);
-        return server;
+        if ((!pca->options->tls || tls_make(&server->tls, pca, err)) && daemons_start(server, err))
+                return server;
+        server_close(server);
+        return NULL;
 }
 
 void
@@ -475,13 +535,13 @@ server_close(struct server *server)
 {
         if (!server)
                 return;
-        if (server->daemon) {
-                for (size_t i = 0; i < server->turn_count; i++)
-                        MHD_resume_connection(server->turn[i]->connection);
-                for (struct exchange *one; (one = waiting_take(&server->waiting, INT64_MAX));)
-                        MHD_resume_connection(one->connection);
-                MHD_stop_daemon(server->daemon);
-        }
+        /* libmicrohttpd wants none suspended when it is stopped. */
+        for (size_t i = 0; i < server->turn_count; i++)
+                MHD_resume_connection(server->turn[i]->connection);
+        for (struct exchange *one; (one = waiting_take(&server->waiting, INT64_MAX));)
+                MHD_resume_connection(one->connection);
+        for (size_t i = 0; i < ARRAY_LENGTH(server->daemons) && server->daemons[i]; i++)
+                MHD_stop_daemon(server->daemons[i]);
         close(server->signals);
         waiting_clear(&server->waiting);
         free(server->turn);

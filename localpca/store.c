@@ -167,6 +167,24 @@ store_open(const char *folder, struct error *err)
         return NULL;
 }
 
+struct store *
+store_open_reader(const char *folder, struct error *err)
+{
+        struct store *store = memory_new(1, sizeof(*store));
+        char *path = text_format("%s/localpca.db", folder);
+
+        store->lock = -1;
+        int opened = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                                     NULL);
+        free(path);
+        if (opened == SQLITE_OK &&
+            store_run(store, "PRAGMA query_only = 1; PRAGMA busy_timeout = 10000;", "read", err))
+                return store;
+        store_failed(store, err, "open the database");
+        store_close(store);
+        return NULL;
+}
+
 void
 store_close(struct store *store)
 {

@@ -18,6 +18,10 @@ struct store;
 
 /* Open or make DIR/localpca.db.  ERROR_FILE, ERROR_LEDGER_NEWER, ERROR_LEDGER_LOCKED */
 struct store *store_open(const char *folder, struct error *err) MUST_CHECK;
+
+/* Another connection, for another thread and to read only: sees what is committed. */
+struct store *store_open_reader(const char *folder, struct error *err) MUST_CHECK;
+
 void store_close(struct store *store); /* what was not committed is gone; NULL does nothing */
 
 /*

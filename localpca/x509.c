@@ -243,19 +243,26 @@ authority_key_id_add(X509 *certificate, X509 *issuer)
         return done;
 }
 
-static bool
-key_usage_add(X509 *certificate, unsigned usage)
+ASN1_BIT_STRING *
+key_usage_string(unsigned usage)
 {
         ASN1_BIT_STRING *bits = ASN1_BIT_STRING_new();
-        bool done = bits != NULL;
 
         /* KU_… has the first bit of the string (digitalSignature) as 0x80, decipherOnly as 0x8000
          */
-        for (int i = 0; done && i < 9; i++)
+        for (int i = 0; bits && i < 9; i++)
                 if (usage & (i < 8 ? 0x80U >> i : 0x8000U))
-                        done = ASN1_BIT_STRING_set_bit(bits, i, 1);
-        done = done &&
-               X509_add1_ext_i2d(certificate, NID_key_usage, bits, 1, X509V3_ADD_APPEND) == 1;
+                        ASN1_BIT_STRING_set_bit(bits, i, 1);
+        return bits;
+}
+
+static bool
+key_usage_add(X509 *certificate, unsigned usage)
+{
+        ASN1_BIT_STRING *bits = key_usage_string(usage);
+        bool done = bits &&
+                    X509_add1_ext_i2d(certificate, NID_key_usage, bits, 1, X509V3_ADD_APPEND) == 1;
+
         ASN1_BIT_STRING_free(bits);
         return done;
 }
@@ -328,8 +335,10 @@ crl_url_add(X509 *certificate, const char *url)
                 GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
                 point->distpoint = DIST_POINT_NAME_new();
                 done = names && point->distpoint && sk_GENERAL_NAME_push(names, uri_name(url)) > 0;
-                if (point->distpoint)
+                if (point->distpoint) {
+                        point->distpoint->type = 0; /* a full name, not one relative to the CA's */
                         point->distpoint->name.fullname = names;
+                }
                 done = done && X509_add1_ext_i2d(certificate, NID_crl_distribution_points, points,
                                                  0, X509V3_ADD_APPEND) == 1;
         }
@@ -481,6 +490,17 @@ csr_read(struct view pem, const char **why)
                 return NULL;
         *why = "its signature does not verify with its public key";
         return X509_REQ_verify(csr, key) == 1 ? MOVE(csr) : NULL;
+}
+
+X509 *
+certificate_of_pem(struct view pem, size_t *used)
+{
+        BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+        X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+
+        *used = pem.len - (bio ? (size_t)BIO_pending(bio) : 0);
+        BIO_free(bio);
+        return certificate;
 }
 
 char *

@@ -96,6 +96,12 @@ void csr_spki(X509_REQ *csr, struct buf *out);
 
 X509 *certificate_of_der(struct view der);
 
+/* The first certificate in PEM text, NULL when there is none; `*used` bytes were read for it. */
+X509 *certificate_of_pem(struct view pem, size_t *used);
+
+/* The value of a keyUsage extension with these KU_… bits. */
+ASN1_BIT_STRING *key_usage_string(unsigned usage);
+
 /* Seconds since 1970; 0 when it cannot be told. */
 int64_t asn1_time_read(const ASN1_TIME *time);
 
