@@ -324,7 +324,8 @@ is_digest_of(struct view digest, struct view spki)
         return view_equal(view_of(own, sizeof(own)), digest);
 }
 
-/* The key objects that carry the id. */
+/* The objects that carry the id; among the publics also what has no class (an interrupted write).
+ */
 struct leftover {
         CK_OBJECT_HANDLE *privates;
         size_t private_count;
@@ -337,6 +338,30 @@ leftover_cleanup(struct leftover *left)
 {
         free(left->privates);
         free(left->publics);
+}
+
+static bool
+collect_leftover(struct token *token, struct view id, struct leftover *left, struct error *err)
+{
+        CLEANUP(free_cleanup) CK_OBJECT_HANDLE *handles = NULL;
+        struct attributes wanted = { 0 };
+        size_t count = 0;
+
+        attributes_add(&wanted, CKA_ID, id);
+        if (!objects_search(token, &wanted, &handles, &count, err))
+                return false;
+        left->privates = memory_new(count, sizeof(*left->privates));
+        left->publics = memory_new(count, sizeof(*left->publics));
+        for (size_t i = 0; i < count; i++) {
+                CK_ULONG class = CKO_PUBLIC_KEY;
+
+                (void)attribute_read_number(token, handles[i], CKA_CLASS, &class);
+                if (class == CKO_PRIVATE_KEY)
+                        left->privates[left->private_count++] = handles[i];
+                else if (class == CKO_PUBLIC_KEY)
+                        left->publics[left->public_count++] = handles[i];
+        }
+        return true;
 }
 
 /* A pair that can sign, is of the right type, cannot be taken out and is not the forbidden one. */
@@ -416,11 +441,7 @@ key_recover(struct token *token, enum key_type type, struct view id, struct view
         CLEANUP(key_cleanup) struct key *key = NULL;
 
         *err = (struct error){ 0 };
-        if (!token_may_write(token, err) ||
-            !objects_of_class(token, CKO_PRIVATE_KEY, id, NULL, &left.privates, &left.private_count,
-                              err) ||
-            !objects_of_class(token, CKO_PUBLIC_KEY, id, NULL, &left.publics, &left.public_count,
-                              err))
+        if (!token_may_write(token, err) || !collect_leftover(token, id, &left, err))
                 return NULL;
         key = adopt(token, &left, type, not_this_sha256, err);
         if (err->kind != ERROR_NONE)
