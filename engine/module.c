@@ -288,21 +288,52 @@ modules_open(const char *path, const char *only_name, const char *init_args, str
         return modules;
 }
 
-void
-modules_close(struct modules *modules)
+/*
+ * Modules that keep nothing outside the process and are slow to forget what is in it: SoftHSM frees
+ * the objects of a token one by one, 0.1 s for 10,000 keys.
+ */
+static bool
+ends_with_process(const struct module *module)
+{
+        static const char *const manufacturers[] = { "SoftHSM" };
+        const char *name = (const char *)module->info.manufacturerID;
+
+        for (size_t i = 0; i < ARRAY_LENGTH(manufacturers); i++) {
+                size_t length = strlen(manufacturers[i]);
+
+                if (strncmp(name, manufacturers[i], length) == 0 && name[length] == ' ')
+                        return true;
+        }
+        return false;
+}
+
+static void
+close_all(struct modules *modules, bool leaving)
 {
         if (!modules)
                 return;
         for (size_t i = 0; i < modules->count; i++) {
                 struct module *module = &modules->list[i];
 
-                if (module->finalize_ours)
+                if (module->finalize_ours && !(leaving && ends_with_process(module)))
                         (void)MODULE_CALL(module->calls->C_Finalize(NULL));
                 free(module->path);
         }
         free(modules->list);
         buf_clear(&modules->notes);
         free(modules);
+}
+
+void
+modules_close(struct modules *modules)
+{
+        close_all(modules, false);
+}
+
+void
+modules_leave(struct modules *modules)
+{
+        close_all(modules, true);
 }
 
 const char *

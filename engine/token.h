@@ -72,6 +72,13 @@ void modules_unmute(void);
 /* C_Finalize where our own C_Initialize succeeded.  Sessions must be closed.  NULL does nothing. */
 void modules_close(struct modules *modules);
 
+/*
+ * The same where the process is about to end.  C_Finalize is left out for modules that hold nothing
+ * outside the process and are slow to forget what is in it (a table in module.c): its end does
+ * that.
+ */
+void modules_leave(struct modules *modules);
+
 /* What could not be loaded, a line each; "" when all went well.  Borrowed. */
 const char *modules_notes(const struct modules *modules);
 

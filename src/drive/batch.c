@@ -476,7 +476,7 @@ stop_workers(struct conductor *conductor)
         }
         /* Workers of one module share it: it is finalised once the last of them is gone. */
         for (size_t i = 0; i < conductor->worker_count && !drive_hangs(); i++)
-                modules_close(modules[i]);
+                modules_leave(modules[i]);
         free(modules);
         free(conductor->workers);
 }

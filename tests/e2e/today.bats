@@ -143,5 +143,5 @@ teardown() {
         [ "$(counted C_Login)" = 1 ]
         [ "$(counted C_GenerateKeyPair)" = 1 ]
         [ "$(counted C_OpenSession)" = 1 ]
-        [ "$(counted C_Finalize)" = 1 ]
+        [ "$(counted C_CloseSession)" = 1 ]
 }

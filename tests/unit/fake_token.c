@@ -71,6 +71,12 @@ modules_close(struct modules *modules)
         free(modules);
 }
 
+void
+modules_leave(struct modules *modules)
+{
+        modules_close(modules);
+}
+
 bool
 modules_cannot_lock(const struct modules *modules, const char *module_path)
 {
