@@ -222,6 +222,12 @@ request_wishes(X509_REQ *request, struct wishes *wishes, struct error *err)
                 extensions_clear(&facts);
                 return false;
         }
+        if (facts.san_count == 0 &&
+            X509_NAME_entry_count(X509_REQ_get_subject_name(request)) == 0) {
+                extensions_clear(&facts);
+                return unreadable(err, "the certificate request names nobody: it has neither a "
+                                       "subject nor an alternative name");
+        }
         usages_clear(&wishes->usages);
         wishes->usages = facts.usages;
         text_list_free(wishes->sans, wishes->san_count);

@@ -116,6 +116,12 @@ judge_sans(struct judgement *judgement)
 
 /* -- what it is good for ------------------------------------------------------------------ */
 
+static char *
+length_text(int length)
+{
+        return length < 0 ? text_copy("no") : text_format("%d", length);
+}
+
 static void
 judge_basic_constraints(struct judgement *judgement)
 {
@@ -129,9 +135,12 @@ judge_basic_constraints(struct judgement *judgement)
         /* Where a leaf has none at all it says CA:FALSE, too: RFC 5280, 4.2.1.9. */
         if (!ca && got->is_ca)
                 differ(judgement, "basic constraints: asked CA:FALSE, got CA:TRUE");
-        if (ca == got->is_ca && got->path_length != length)
-                differ(judgement, "basic constraints: asked path length %d, got %d (-1: none)",
-                       length, got->path_length);
+        if (ca != got->is_ca || got->path_length == length)
+                return;
+        CLEANUP(free_cleanup) char *asked_text = length_text(length);
+        CLEANUP(free_cleanup) char *got_text = length_text(got->path_length);
+
+        differ(judgement, "basic constraints: asked %s path length, got %s", asked_text, got_text);
 }
 
 /* Whatever the request asked for and the template would drop was expected to be dropped, unless

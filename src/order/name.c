@@ -8,6 +8,7 @@
 
 #include "order/der.h"
 #include "order/oid.h"
+#include "order/utf8.h"
 
 /*
  * The attributes with a name of their own: RFC 4514, 3 and RFC 5280, appendix A.1, and what else
@@ -202,28 +203,6 @@ read_string(const char **at, struct buf *value, struct error *err)
         if (ends_in_space)
                 return broken(err, *at, "a value cannot end with a space");
         return true;
-}
-
-/* How many characters `value` has in UTF-8, or -1 if it is not UTF-8 (RFC 3629). */
-static int
-utf8_length(struct view value)
-{
-        const unsigned char *at = value.data;
-        size_t left = value.len;
-        int characters = 0;
-
-        while (left) {
-                unsigned long character;
-                int used = UTF8_getc(at, (int)left, &character);
-
-                if (used <= 0 || character > 0x10ffff ||
-                    (character >= 0xd800 && character <= 0xdfff))
-                        return -1;
-                at += used;
-                left -= (size_t)used;
-                characters++;
-        }
-        return characters;
 }
 
 static bool
@@ -429,34 +408,33 @@ subject_parse(const char *text, X509_NAME **name, struct error *err)
 
 /* -- writing ------------------------------------------------------------------------------ */
 
-/* Does the character at `i` need escaping as two hex digits?  Controls, those of C1 too. */
-static bool
-is_control(struct view value, size_t i)
+static void
+write_escaped(struct buf *text, struct view bytes)
 {
-        uint8_t c = value.data[i];
-
-        if (c < 0x20 || c == 0x7f)
-                return true;
-        if (c == 0xc2)
-                return i + 1 < value.len && value.data[i + 1] < 0xa0;
-        return i > 0 && value.data[i - 1] == 0xc2 && c >= 0x80 && c < 0xa0;
+        for (size_t i = 0; i < bytes.len; i++)
+                buf_format(text, "\\%02X", bytes.data[i]);
 }
 
+/* `value` is UTF-8. */
 static void
 write_string(struct buf *text, struct view value)
 {
-        for (size_t i = 0; i < value.len; i++) {
-                uint8_t c = value.data[i];
-                bool at_edge =
-                        (i == 0 && (c == ' ' || c == '#')) || (i + 1 == value.len && c == ' ');
+        struct view left = value;
 
-                if (is_control(value, i)) {
-                        buf_format(text, "\\%02X", c);
+        while (left.len) {
+                struct view character = left;
+                long code = utf8_next(&left);
+                bool first = character.len == value.len;
+
+                character.len -= left.len;
+                if (utf8_is_control(code)) {
+                        write_escaped(text, character);
                         continue;
                 }
-                if (at_edge || strchr("\"+,;<>\\", c))
+                if ((code == ' ' && (first || !left.len)) || (code == '#' && first) ||
+                    (code < 0x80 && strchr("\"+,;<>\\", (int)code)))
                         buf_add_byte(text, '\\');
-                buf_add_byte(text, c);
+                buf_add(text, character);
         }
 }
 

@@ -130,28 +130,31 @@ is_name_character(char c)
                c == '.' || c == '_' || c == '-';
 }
 
+/* The rule that a name breaks, or NULL. */
+static const char *
+name_rule(const char *name)
+{
+        if (!*name)
+                return "it is empty";
+        if (strlen(name) > NAME_MOST)
+                return "it is longer than 64 bytes";
+        if (*name == '.')
+                return "it starts with a dot";
+        while (is_name_character(*name))
+                name++;
+        return *name ? "it holds a character that a name cannot" : NULL;
+}
+
 bool
 order_name_check(const char *name, struct error *err)
 {
-        static const char advice[] = "a name is 1 to 64 letters, digits, dots, hyphens and "
-                                     "underscores, and does not start with a dot";
+        const char *rule = name_rule(name);
 
-        if (!*name)
-                error_set(err, ERROR_USAGE, "the name is empty");
-        else if (strlen(name) > NAME_MOST)
-                error_set(err, ERROR_USAGE, "the name '%s' is longer than %d bytes", name,
-                          NAME_MOST);
-        else if (*name == '.')
-                error_set(err, ERROR_USAGE, "the name '%s' starts with a dot", name);
-        else {
-                while (is_name_character(*name))
-                        name++;
-                if (!*name)
-                        return true;
-                error_set(err, ERROR_USAGE, "a name cannot contain '%.*s'",
-                          *name & 0x80 ? (int)strlen(name) : 1, name);
-        }
-        return error_advise(err, "%s", advice);
+        if (!rule)
+                return true;
+        error_set(err, ERROR_USAGE, "the name '%.80s' is wrong: %s", name, rule);
+        return error_advise(err, "a name is 1 to 64 letters, digits, dots, hyphens and "
+                                 "underscores, and does not start with a dot");
 }
 
 char *

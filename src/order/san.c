@@ -9,6 +9,7 @@
 #include "order/name.h"
 #include "order/oid.h"
 #include "order/text_list.h"
+#include "order/utf8.h"
 
 /* userPrincipalName, the otherName of Windows logon. */
 #define UPN_OID "1.3.6.1.4.1.311.20.2.3"
@@ -35,16 +36,6 @@ is_ascii_text(const char *text)
                         return false;
         }
         return true;
-}
-
-static bool
-has_control(const char *text)
-{
-        for (; *text; text++) {
-                if ((unsigned char)*text < 0x20 || *text == 0x7f)
-                        return true;
-        }
-        return false;
 }
 
 /* -- the rules of each kind: NULL and the normal value, or the rule that is broken --------- */
@@ -243,28 +234,11 @@ text_rule(const char *value)
 {
         if (!*value)
                 return "it is empty";
-        if (has_control(value))
+        if (utf8_length(view_text(value)) < 0)
+                return "it is not UTF-8";
+        if (utf8_has_control(view_text(value)))
                 return "it holds a control character";
         return NULL;
-}
-
-static bool
-is_utf8(const char *text)
-{
-        const unsigned char *at = (const unsigned char *)text;
-        size_t left = strlen(text);
-
-        while (left) {
-                unsigned long character;
-                int used = UTF8_getc(at, (int)left, &character);
-
-                if (used <= 0 || character > 0x10ffff ||
-                    (character >= 0xd800 && character <= 0xdfff))
-                        return false;
-                at += used;
-                left -= (size_t)used;
-        }
-        return true;
 }
 
 static const char *
@@ -275,8 +249,6 @@ normal_upn(const char *value, char **normal)
 
         if (rule)
                 return rule;
-        if (!is_utf8(value))
-                return "it is not UTF-8";
         if (!at || at == value || !at[1])
                 return "it is not of the form user@realm";
         *normal = text_copy(value);
@@ -310,12 +282,9 @@ normal_othername(const char *value, char **normal)
                 return "this object identifier is written upn:user@realm";
         const char *rule = text_rule(text + strlen(";UTF8:"));
 
-        if (rule)
-                return rule;
-        if (!is_utf8(text))
-                return "it is not UTF-8";
-        *normal = text_copy(value);
-        return NULL;
+        if (!rule)
+                *normal = text_copy(value);
+        return rule;
 }
 
 /* -- building ----------------------------------------------------------------------------- */

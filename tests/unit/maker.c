@@ -3,8 +3,10 @@
 #include <openssl/bn.h>
 #include <openssl/conf.h>
 #include <openssl/err.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
+#include "order/der.h"
 #include "order/name.h"
 #include "tests/unit/unit.h"
 
@@ -54,6 +56,80 @@ add_extension(X509 *certificate, X509 *issuer, const struct maker_extension *ext
         NCONF_free(none);
 }
 
+static void
+sign_it(X509 *certificate, const struct maker_certificate *from)
+{
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        EVP_PKEY_CTX *key = NULL;
+
+        assert_int_equal(EVP_DigestSignInit(context, &key, from->md, NULL, from->issuer_key), 1);
+        if (from->pss)
+                assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(key, RSA_PKCS1_PSS_PADDING), 1);
+        assert_true(X509_sign_ctx(certificate, context) > 0);
+        EVP_MD_CTX_free(context);
+}
+
+static struct view
+rest_of(struct view bytes, size_t from)
+{
+        return view_of(bytes.data + from, bytes.len - from);
+}
+
+/* Where the extensions, [3], begin: the element with a length of one byte that ends the list. */
+static size_t
+extensions_at(struct view list)
+{
+        for (size_t i = 0; i + 3 < list.len; i++) {
+                if (list.data[i] == 0xa3 && list.data[i + 1] == 0x81 &&
+                    list.data[i + 2] == list.len - i - 3)
+                        return i;
+        }
+        fail_msg("the extensions are not where they were expected");
+        return 0;
+}
+
+/* OpenSSL writes no unique identifiers: put one in front of the extensions and sign again. */
+static X509 *
+with_unique_id(X509 *certificate, const struct maker_certificate *from)
+{
+        static const uint8_t id[] = { 0x81, 0x02, 0x00, 0x01 }; /* [1] BIT STRING */
+        CLEANUP(buf_cleanup) struct buf fields = { 0 };
+        CLEANUP(buf_cleanup) struct buf info = { 0 };
+        CLEANUP(buf_cleanup) struct buf signature = { 0 };
+        CLEANUP(buf_cleanup) struct buf bits = { 0 };
+        CLEANUP(buf_cleanup) struct buf whole = { 0 };
+        const X509_ALGOR *algorithm = X509_get0_tbs_sigalg(certificate);
+        struct signer signer = maker_signer(from->issuer_key);
+        unsigned char *der = NULL;
+        struct error err = { 0 };
+        int len = i2d_re_X509_tbs(certificate, &der);
+        struct view tbs = view_of(der, (size_t)len);
+        struct view list = rest_of(tbs, 4); /* behind SEQUENCE and its length of two bytes */
+        size_t before = extensions_at(list);
+
+        buf_add(&fields, view_of(list.data, before));
+        buf_add(&fields, view_of(id, sizeof(id)));
+        buf_add(&fields, rest_of(list, before));
+        der_add(&info, DER_SEQUENCE, view_buf(&fields));
+        OPENSSL_free(der);
+        assert_done(signer.sign(signer.context, HASH_SHA256, view_buf(&info), &signature, &err),
+                    err);
+        der = NULL;
+        len = i2d_X509_ALGOR(algorithm, &der);
+        buf_add(&info, view_of(der, (size_t)len));
+        OPENSSL_free(der);
+        buf_add_byte(&bits, 0);
+        buf_add(&bits, view_buf(&signature));
+        der_add(&info, DER_BIT_STRING, view_buf(&bits));
+        der_add(&whole, DER_SEQUENCE, view_buf(&info));
+        X509_free(certificate);
+        const unsigned char *at = whole.data;
+
+        certificate = d2i_X509(NULL, &at, (long)whole.len);
+        assert_non_null(certificate);
+        return certificate;
+}
+
 X509 *
 maker_sign(const struct maker_certificate *from)
 {
@@ -72,11 +148,11 @@ maker_sign(const struct maker_certificate *from)
                 if (from->extensions[i].name)
                         add_extension(certificate, from->issuer_certificate, &from->extensions[i]);
         }
-        assert_true(X509_sign(certificate, from->issuer_key, from->md) > 0);
+        sign_it(certificate, from);
         X509_NAME_free(subject);
         X509_NAME_free(issuer);
         ERR_clear_error();
-        return certificate;
+        return from->unique_id ? with_unique_id(certificate, from) : certificate;
 }
 
 void

@@ -29,6 +29,8 @@ struct maker_certificate {
         int64_t not_before;
         int64_t not_after;
         const EVP_MD *md;
+        bool pss;       /* with an RSA key: RSASSA-PSS */
+        bool unique_id; /* with an issuerUniqueID, as version 2 had it */
         struct maker_extension extensions[MAKER_EXTENSIONS];
 };
 

@@ -311,6 +311,24 @@ every_cut_and_every_flipped_bit_is_refused(void **state)
 }
 
 static void
+a_request_that_names_nobody_is_refused(void **state)
+{
+        X509_REQ *request = X509_REQ_new();
+        struct error err = { 0 };
+        unsigned char *der = NULL;
+
+        (void)state;
+        X509_REQ_set_pubkey(request, keys.p256);
+        assert_true(X509_REQ_sign(request, keys.p256, EVP_sha256()) > 0);
+        int len = i2d_X509_REQ(request, &der);
+
+        assert_refused(readable(view_of(der, (size_t)len), &err), err, ERROR_INPUT);
+        assert_non_null(strstr(err.what, "names nobody"));
+        OPENSSL_free(der);
+        X509_REQ_free(request);
+}
+
+static void
 what_is_no_request_is_refused(void **state)
 {
         static const char *const wrong[] = {
@@ -382,6 +400,7 @@ main(void)
                 cmocka_unit_test(a_key_of_another_kind_is_refused),
                 cmocka_unit_test(the_old_label_and_windows_line_ends_are_read),
                 cmocka_unit_test(every_cut_and_every_flipped_bit_is_refused),
+                cmocka_unit_test(a_request_that_names_nobody_is_refused),
                 cmocka_unit_test(what_is_no_request_is_refused),
                 cmocka_unit_test(a_request_with_a_weak_key_or_broken_extensions_is_refused),
         };

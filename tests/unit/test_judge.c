@@ -28,7 +28,7 @@ static const struct {
         { "a CA", "basicConstraints", "critical,CA:TRUE",
           "basic constraints: asked CA:FALSE, got CA:TRUE" },
         { "path length without CA", "basicConstraints", "CA:FALSE,pathlen:1",
-          "basic constraints: asked path length -1, got 1" },
+          "basic constraints: asked no path length, got 1" },
         { "key usage missing", "keyUsage", "critical,digitalSignature",
           "key usage: asked keyEncipherment, missing" },
         { "no key usage at all", "keyUsage", NULL,
@@ -292,6 +292,12 @@ version_1(struct scene *scene)
 }
 
 static void
+unique_identifier(struct scene *scene)
+{
+        scene->leaf.unique_id = true;
+}
+
+static void
 serial_negative(struct scene *scene)
 {
         scene->leaf.serial = "-1b";
@@ -407,6 +413,7 @@ static const struct {
           "signature: made with a weak or unknown algorithm" },
         { "signed with MD5", signed_with_md5, "signature: made with a weak or unknown algorithm" },
         { "version 1", version_1, "version: asked X.509 version 3, got 1" },
+        { "unique identifier", unique_identifier, "unique identifiers: got some, not asked for" },
         { "negative serial", serial_negative, "serial number: -1b is negative" },
         { "zero serial", serial_zero, "serial number: it is zero" },
         { "serial of 21 bytes", serial_of_21_bytes, "is longer than 20 bytes" },

@@ -147,6 +147,13 @@ stronger_signatures(struct scene *scene)
         scene->leaf.md = EVP_sha512();
 }
 
+static void
+signed_with_pss(struct scene *scene)
+{
+        scene->issuer.key = scene->leaf.issuer_key = keys.rsa;
+        scene->leaf.pss = true;
+}
+
 static const struct {
         const char *name;
         void (*change)(struct scene *scene);
@@ -169,6 +176,7 @@ static const struct {
         { "no template", no_template },
         { "a CA where one was asked", a_ca_where_one_was_asked },
         { "stronger signatures", stronger_signatures },
+        { "signed with RSA-PSS", signed_with_pss },
 };
 
 static void

@@ -52,6 +52,11 @@ subjects_are_read_as_rfc_4514_has_them(void **state)
                 { "1.2.3=#3003020101", NULL },   /* SEQUENCE */
                 { "C=DE,serialNumber=0-1,dnQualifier=x,emailAddress=a@b", NULL },
                 { "CN=\xf0\x9f\x94\x91", NULL },
+                /* what turns the direction of writing round is not shown as it is */
+                { "CN=gnp.\xe2\x80\xae"
+                  "exe",
+                  "CN=gnp.\\E2\\80\\AEexe" },
+                { "CN=\xc2\x85", "CN=\\C2\\85" },
         };
 
         (void)state;

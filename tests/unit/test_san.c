@@ -118,6 +118,8 @@ what_is_no_alternative_name_is_refused(void **state)
                 "upn:@b",
                 "upn:a@",
                 "upn:a\x01@b",
+                "upn:a\xc2\x85@b",
+                "upn:a\xe2\x80\xae@b",
                 "upn:\xff@b",
                 "dirname:",
                 "dirname:a",
