@@ -18,19 +18,20 @@ each_option(const struct verb *verb, struct buf *out,
         }
 }
 
-/* The first words ("ca" once), with blanks between. */
+/* The first words of verbs, "ca" once; `families`: only those that need a second one. */
 static void
-add_first_words(struct buf *out)
+add_first_words(struct buf *out, const char *between, bool families)
 {
-        const char *before = "";
+        const char *gap = "";
 
         for (size_t i = 0; verb_at(i); i++) {
-                const char *name = verb_at(i)->name;
-                size_t length = strcspn(name, " ");
+                CLEANUP(free_cleanup) char *first = verb_page(verb_at(i));
+                CLEANUP(free_cleanup) char *before = i ? verb_page(verb_at(i - 1)) : NULL;
 
-                if (strncmp(before, name, length) != 0 || strcspn(before, " ") != length)
-                        buf_format(out, "%s%.*s", i ? " " : "", (int)length, name);
-                before = name;
+                if (text_equal(first, before) || (families && !verb_is_family(first)))
+                        continue;
+                buf_format(out, "%s%s", gap, first);
+                gap = between;
         }
 }
 
@@ -85,7 +86,12 @@ add_bash_values(struct buf *out)
                 if (row->choices) {
                         buf_format(out, "        --%s) COMPREPLY=($(compgen -W \"", row->name);
                         add_choices(out, row->choices);
-                        buf_add_text(out, "\" -- \"$word\")); return ;;\n");
+                        buf_add_text(out, "\" -- \"$word\"))\n"
+                                          "                declare -F __ltrim_colon_completions "
+                                          ">/dev/null &&\n"
+                                          "                        __ltrim_colon_completions "
+                                          "\"$word\"\n"
+                                          "                return ;;\n");
                 } else if (takes_path(row)) {
                         buf_format(out,
                                    "        --%s) COMPREPLY=($(compgen -f -- \"$word\")); "
@@ -119,7 +125,7 @@ add_bash_verbs(struct buf *out)
                 buf_add_text(out, "\" ;;\n");
         }
         buf_add_text(out, "        '') words=\"");
-        add_first_words(out);
+        add_first_words(out, " ", false);
         for (enum option_id id = 0; id < OPTIONS; id++) {
                 if (option_row(id)->group == GROUP_GLOBAL)
                         buf_format(out, " --%s", option_row(id)->name);
@@ -128,45 +134,57 @@ add_bash_verbs(struct buf *out)
 }
 
 static void
+add_argument_pattern(struct buf *out)
+{
+        const char *gap = "";
+
+        for (enum option_id id = 0; id < OPTIONS; id++) {
+                const struct option_row *row = option_row(id);
+
+                if (!row->argument)
+                        continue;
+                buf_format(out, "%s--%s", gap, row->name);
+                if (row->letter)
+                        buf_format(out, "|-%c", row->letter);
+                gap = "|";
+        }
+}
+
+/* Which verb stands on the line, the arguments of options left out. */
+static void
+add_bash_search(struct buf *out)
+{
+        buf_add_text(out, "        for ((i = 1; i < at; i++)); do\n"
+                          "                case \"${all[i]}\" in\n"
+                          "                ");
+        add_argument_pattern(out);
+        buf_add_text(out, ") i=$((i + 1)) ;;\n"
+                          "                -*) ;;\n"
+                          "                *)\n"
+                          "                        case \"$verb\" in\n"
+                          "                        '') verb=${all[i]} ;;\n"
+                          "                        ");
+        add_first_words(out, "|", true);
+        buf_add_text(out, ") verb=\"$verb ${all[i]}\" ;;\n"
+                          "                        esac ;;\n"
+                          "                esac\n"
+                          "        done\n");
+}
+
+static void
 add_bash(struct buf *out)
 {
         buf_add_text(out, "# bash completion for p11cert\n"
                           "_p11cert() {\n"
-                          "        local word=${COMP_WORDS[COMP_CWORD]} "
-                          "before=${COMP_WORDS[COMP_CWORD-1]}\n"
-                          "        local verb= words= i\n"
+                          "        local verb= words= word before i at=$COMP_CWORD\n"
+                          "        local -a all=(\"${COMP_WORDS[@]}\")\n"
+                          "        # ec:p256 is one word, which readline splits at its colon\n"
+                          "        declare -F _get_comp_words_by_ref >/dev/null &&\n"
+                          "                _get_comp_words_by_ref -n : -w all -i at\n"
+                          "        word=${all[at]} before=${all[at-1]}\n"
                           "        COMPREPLY=()\n");
+        add_bash_search(out);
         add_bash_values(out);
-        buf_add_text(out, "        for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                          "                case \"${COMP_WORDS[i]}\" in\n"
-                          "                -*) ;;\n"
-                          "                ");
-        const char *gap = "";
-
-        for (size_t i = 0; verb_at(i); i++) {
-                CLEANUP(free_cleanup) char *first = verb_page(verb_at(i));
-
-                if (i > 0 && verb_is_family(first) && text_starts(verb_at(i - 1)->name, first))
-                        continue;
-                buf_format(out, "%s%s", gap, first);
-                gap = "|";
-        }
-        buf_add_text(out, ") [ -n \"$verb\" ] || verb=${COMP_WORDS[i]} ;;\n"
-                          "                *) case \"$verb\" in\n"
-                          "                   ");
-        gap = "";
-        for (size_t i = 0; verb_at(i); i++) {
-                CLEANUP(free_cleanup) char *first = verb_page(verb_at(i));
-
-                if (!verb_is_family(first) || (i > 0 && text_starts(verb_at(i - 1)->name, first)))
-                        continue;
-                buf_format(out, "%s%s", gap, first);
-                gap = "|";
-        }
-        buf_add_text(out, ") verb=\"$verb ${COMP_WORDS[i]}\" ;;\n"
-                          "                   esac ;;\n"
-                          "                esac\n"
-                          "        done\n");
         add_bash_verbs(out);
         buf_add_text(out, "        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
                           "        [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "
@@ -199,13 +217,31 @@ add_fish_text(struct buf *out, const char *text)
         buf_add_byte(out, '\'');
 }
 
+/* When this verb, and no other, stands on the line. */
+static void
+add_fish_condition(struct buf *out, const struct verb *verb)
+{
+        const char *second = strchr(verb->name, ' ');
+
+        buf_format(out, "'__fish_seen_subcommand_from %.*s; and ", (int)strcspn(verb->name, " "),
+                   verb->name);
+        if (second) {
+                buf_format(out, "__fish_seen_subcommand_from%s'", second);
+                return;
+        }
+        buf_add_text(out, "not __fish_seen_subcommand_from ");
+        add_first_words(out, " ", true);
+        buf_add_text(out, "'");
+}
+
 static void
 add_fish_option(struct buf *out, const struct verb *verb, enum option_id id)
 {
         const struct option_row *row = option_row(id);
 
-        buf_format(out, "complete -c p11cert -n '__fish_seen_subcommand_from %s' -l %s", verb->name,
-                   row->name);
+        buf_add_text(out, "complete -c p11cert -n ");
+        add_fish_condition(out, verb);
+        buf_format(out, " -l %s", row->name);
         if (row->letter)
                 buf_format(out, " -s %c", row->letter);
         if (row->argument)
@@ -223,15 +259,14 @@ add_fish_option(struct buf *out, const struct verb *verb, enum option_id id)
 static void
 add_fish(struct buf *out)
 {
-        const char *before = "";
-
         buf_add_text(out, "# fish completion for p11cert\n");
         for (size_t i = 0; verb_at(i); i++) {
                 const struct verb *verb = verb_at(i);
                 CLEANUP(free_cleanup) char *first = verb_page(verb);
+                CLEANUP(free_cleanup) char *before = i ? verb_page(verb_at(i - 1)) : NULL;
                 bool family = verb_is_family(first);
 
-                if (!family || !text_starts(before, first)) {
+                if (!text_equal(first, before)) {
                         buf_format(out, "complete -c p11cert -n __fish_use_subcommand -f -a %s -d ",
                                    first);
                         add_fish_text(out, family ? "more verbs" : verb->summary);
@@ -246,7 +281,6 @@ add_fish(struct buf *out)
                         buf_add_text(out, "\n");
                 }
                 each_option(verb, out, add_fish_option);
-                before = verb->name;
         }
         buf_add_text(out, "complete -c p11cert -n '__fish_seen_subcommand_from completion' -f "
                           "-a 'bash zsh fish'\n");

@@ -82,6 +82,13 @@ gather(struct order **orders, size_t count)
         return same;
 }
 
+/* What is held, or only has to be delivered, gets there without AWS and whatever is wrong with it. */
+static bool
+needs_aws(const struct order *order)
+{
+        return !order->held && order->state < ORDER_VERIFIED;
+}
+
 static bool
 move_group(const struct run *run, struct progress *progress, struct order **orders, size_t count,
            struct error *err)
@@ -92,7 +99,11 @@ move_group(const struct run *run, struct progress *progress, struct order **orde
         CLEANUP(aws_settings_cleanup)
         struct aws_settings *aws = command_aws(command, wishes->endpoint, wishes->aws_profile, err);
 
-        if (!aws)
+        bool needed = false;
+
+        for (size_t i = 0; i < count; i++)
+                needed = needed || needs_aws(orders[i]);
+        if (!aws && needed)
                 return false;
         struct drive_options options = {
                 .ledger = run->ledger,
