@@ -91,14 +91,14 @@ add_bash_values(struct buf *out)
                                           ">/dev/null &&\n"
                                           "                        __ltrim_colon_completions "
                                           "\"$word\"\n"
-                                          "                return ;;\n");
+                                          "                return 0 ;;\n");
                 } else if (takes_path(row)) {
                         buf_format(out,
                                    "        --%s) COMPREPLY=($(compgen -f -- \"$word\")); "
-                                   "return ;;\n",
+                                   "return 0 ;;\n",
                                    row->name);
                 } else if (row->argument) {
-                        buf_format(out, "        --%s) return ;;\n", row->name);
+                        buf_format(out, "        --%s) return 0 ;;\n", row->name);
                 }
         }
         buf_add_text(out, "        esac\n");

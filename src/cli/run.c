@@ -82,7 +82,8 @@ gather(struct order **orders, size_t count)
         return same;
 }
 
-/* What is held, or only has to be delivered, gets there without AWS and whatever is wrong with it. */
+/* What is held, or only has to be delivered, gets there without AWS and whatever is wrong with it.
+ */
 static bool
 needs_aws(const struct order *order)
 {
@@ -124,6 +125,16 @@ move_group(const struct run *run, struct progress *progress, struct order **orde
         return drive_run(&options, give_next, take_back, &group, err);
 }
 
+/* They come back as they are done; the answer goes by number, what was never recorded last. */
+static int
+compare_numbers(const void *a, const void *b)
+{
+        uint64_t first = (uint64_t)(*(struct order *const *)a)->number - 1;
+        uint64_t second = (uint64_t)(*(struct order *const *)b)->number - 1;
+
+        return first < second ? -1 : first > second;
+}
+
 bool
 run_move(struct run *run, struct error *err)
 {
@@ -147,6 +158,8 @@ run_move(struct run *run, struct error *err)
                         run->orders[kept++] = run->orders[i];
         }
         run->count = kept;
+        if (kept)
+                qsort(run->orders, kept, sizeof(struct order *), compare_numbers);
         return good;
 }
 

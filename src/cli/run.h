@@ -29,8 +29,8 @@ void run_cleanup(struct run *run);
 void run_add(struct run *run, struct order *order);
 
 /*
- * Move the orders, one group of equal endpoint and AWS profile after the other; each comes back
- * into its place with `error` set where it stands still.
+ * Move the orders, one group of equal endpoint and AWS profile after the other; afterwards they
+ * are there by number, with `error` set where one stands still.
  *
  * errors  only what concerns the whole run
  */
