@@ -20,6 +20,7 @@ set_errno(struct error *err, const char *doing, const char *path)
                   strerror(number));
         if (full)
                 error_advise(err, "free some space there and repeat the command; nothing is lost");
+        error_advise(err, "see that this path can be used and repeat the command; nothing is lost");
         return false;
 }
 

@@ -376,20 +376,21 @@ note_certificate(struct order *order, struct error *err)
 }
 
 void
-ride_judge(struct ride *ride, struct ca *ca)
+ride_judge(const struct conductor *conductor, struct ride *ride, struct ca *ca)
 {
         struct order *order = ride->order;
         CLEANUP(buf_cleanup) struct buf path = { 0 };
         CLEANUP(buf_cleanup) struct buf differences = { 0 };
         struct error err = { 0 };
+        int64_t offset = conductor->aws ? aws_clock_offset(conductor->aws) : 0;
         struct certificate_expectation expected = {
                 .csr = view_buf(&order->csr),
                 .chain = view_buf(&order->chain),
                 .root = view_buf(&ca->root),
-                .asked_at = order->first_sent_at,
-                .received_at = order->issued_at,
+                .asked_at = order->first_sent_at ? order->first_sent_at + offset : 0,
+                .received_at = order->issued_at ? order->issued_at + offset : 0,
                 .ca_not_after = ca_not_after(ca),
-                .now = clock_now(),
+                .now = clock_now() + offset,
         };
 
         if (note_certificate(order, &err) &&

@@ -98,8 +98,11 @@ void ride_apply_work(struct conductor *conductor, struct ride *ride, struct work
 void ride_apply_reply(struct conductor *conductor, struct ride *ride,
                       const struct aws_reply *reply);
 
-/* Hold the order's certificate against its wishes and note the verdict. */
-void ride_judge(struct ride *ride, struct ca *ca);
+/*
+ * Hold the order's certificate against its wishes and note the verdict.  Dates are judged by AWS's
+ * clock, as far as it was measured: a station's own may be wrong.
+ */
+void ride_judge(const struct conductor *conductor, struct ride *ride, struct ca *ca);
 
 /* -- record.c -------------------------------------------------------------------------------- */
 

@@ -404,7 +404,7 @@ decide_issued(struct conductor *conductor, struct ride *ride)
         struct ca *ca = need_root(conductor, ride);
 
         if (ca)
-                ride_judge(ride, ca);
+                ride_judge(conductor, ride, ca);
 }
 
 static void

@@ -95,6 +95,7 @@ ids_of() {
 localpca_start() {
         local tries=0
         mkdir -p "$SANDBOX/ca"
+        rm -f "$SANDBOX/ca.json"
         # It dies with this test, whatever ends the test.
         setpriv --pdeathsig KILL "$BUILD/localpca/localpca" --listen "127.0.0.1:${LOCALPCA_PORT:-0}" \
                 --state "$SANDBOX/ca" "$@" >"$SANDBOX/ca.json" 2>"$SANDBOX/ca.log" </dev/null 3>&- &
@@ -204,7 +205,9 @@ refused() {
                 return 1
         fi
         is ".error.kind == \"$kind\"" || return 1
-        is '.error | (.what | length > 0) and (.about | length > 0) and (.next | length > 0)'
+        # A usage error is about the command line itself.
+        is '.error | (.what | length > 0) and (.about or .kind == "usage" or .kind == "config") and
+                (.next | length > 0)'
 }
 
 # done_well COMMAND…: exit status 0; its stdout is in $output.

@@ -15,12 +15,11 @@ teardown() {
         sandbox_clear
 }
 
-@test "valgrind has nothing to say about issue, show, list, verify and renew" {
+@test "valgrind has nothing to say about issue, show, list and renew" {
         done_well issue --subject CN=device-1
         done_well show device-1
         done_well p11cert list
         done_well p11cert renew device-1 --output json --pin-source "file:$SANDBOX/pin"
-        done_well p11cert verify device-1 --output json --pin-source "file:$SANDBOX/pin"
 }
 
 @test "valgrind has nothing to say about errors and a resume" {

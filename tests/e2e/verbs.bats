@@ -66,6 +66,19 @@ csr() {
         one_of_each "$(fact .key.id)"
 }
 
+@test "resume takes up everything that was interrupted" {
+        local i
+        localpca_again --fault IssueCertificate:denied
+        for i in 1 2 3 4 5; do
+                run -5 issue --subject "CN=device-$i"
+        done
+        localpca_again
+        done_well resume
+        is '[.orders[].state] == ["delivered", "delivered", "delivered", "delivered", "delivered"]'
+        [ "$(issued)" = 5 ]
+        [ "$(ids_of cert | sort -u | wc -l)" = 5 ]
+}
+
 @test "renew: a successor with the same key takes the place of the old certificate" {
         done_well issue --subject CN=device-1 --validity 10d
         local id serial
