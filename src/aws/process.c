@@ -264,7 +264,11 @@ ended_badly(const char *program, int status, const char *complaint, struct error
 {
         const char *colon = *complaint ? ": " : "";
 
-        if (WIFSIGNALED(status))
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 127 && !*complaint)
+                /* How posix_spawn() may tell it, where it cannot tell at once. */
+                error_set(err, ERROR_CREDENTIALS_MISSING,
+                          "the credential_process '%s' cannot be started", program);
+        else if (WIFSIGNALED(status))
                 error_set(err, ERROR_CREDENTIALS_MISSING,
                           "the credential_process '%s' was ended by signal %d%s%s", program,
                           WTERMSIG(status), colon, complaint);

@@ -91,6 +91,27 @@ a_session_token_is_sent_and_signed(void **state)
 }
 
 static void
+the_user_agent_says_what_we_are_and_nothing_that_breaks_a_header(void **state)
+{
+        setenv("AWS_SDK_UA_APP_ID", "line 3/\xC3\xA4", 1);
+        setenv("AWS_EXECUTION_ENV", "AWS_Lambda\r\nX-Evil: 1", 1);
+        START({ 0 });
+
+        aws_reply_free(ask_once("GetCertificate"));
+        unsetenv("AWS_SDK_UA_APP_ID");
+        unsetenv("AWS_EXECUTION_ENV");
+        CLEANUP(free_cleanup) char *agent = standin_header(bench.standin, 0, "User-Agent");
+        CLEANUP(free_cleanup) char *evil = standin_header(bench.standin, 0, "X-Evil");
+
+        assert_memory_equal(agent, "p11cert/", 8);
+        assert_non_null(strstr(agent, " ua/2.1 os/linux#"));
+        assert_non_null(strstr(agent, " lang/c cfg/retry-mode#standard "));
+        assert_non_null(strstr(agent, " exec-env/AWS_Lambda--X-Evil--1"));
+        assert_string_equal(strstr(agent, " app/"), " app/line-3---");
+        assert_string_equal(evil, "");
+}
+
+static void
 one_connection_serves_call_after_call(void **state)
 {
         START({ 0 });
@@ -379,6 +400,31 @@ a_skewed_clock_is_measured_and_corrected_once(void **state)
 }
 
 static void
+calls_that_were_signed_before_the_correction_are_corrected_too(void **state)
+{
+        CLEANUP(free_cleanup) char *body = skewed_body(clock_now() + 3600);
+        struct standin_step script[] = { { .status = 400, .body = body, .delay_ms = 100 },
+                                         { .status = 400, .body = body, .delay_ms = 100 },
+                                         { .status = 400, .body = body, .delay_ms = 100 },
+                                         { 0 } };
+        struct aws_call call = call_of("IssueCertificate");
+        struct aws_reply *reply;
+
+        (void)state;
+        start(script, ARRAY_LENGTH(script));
+        for (int i = 0; i < 3; i++)
+                aws_send(bench.client, &call);
+        while (aws_pending(bench.client)) {
+                aws_wait(bench.client, -1, 1000);
+                while ((reply = aws_receive(bench.client))) {
+                        assert_true(reply->ok);
+                        assert_int_equal(reply->attempts, 2);
+                        aws_reply_free(reply);
+                }
+        }
+}
+
+static void
 a_clock_that_stays_wrong_is_named(void **state)
 {
         CLEANUP(free_cleanup) char *body = skewed_body(clock_now() + 3600);
@@ -499,6 +545,7 @@ main(void)
                 ROW(a_call_goes_out_signed_and_its_answer_comes_back),
                 ROW(the_signature_covers_what_really_goes_out),
                 ROW(a_session_token_is_sent_and_signed),
+                ROW(the_user_agent_says_what_we_are_and_nothing_that_breaks_a_header),
                 ROW(one_connection_serves_call_after_call),
                 ROW(calls_run_side_by_side_and_keep_their_tags),
                 ROW(one_call_can_simply_be_waited_for),
@@ -511,6 +558,7 @@ main(void)
                 ROW(a_cancelled_call_ends_with_its_last_error),
                 ROW(attempts_are_counted_as_configured),
                 ROW(a_skewed_clock_is_measured_and_corrected_once),
+                ROW(calls_that_were_signed_before_the_correction_are_corrected_too),
                 ROW(a_clock_that_stays_wrong_is_named),
                 ROW(the_date_header_serves_where_the_message_has_no_time),
                 ROW(a_wrong_secret_is_not_mistaken_for_a_wrong_clock),

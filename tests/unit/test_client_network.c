@@ -183,6 +183,28 @@ plain_http_stays_on_this_machine(void **state)
 }
 
 static void
+other_machines_are_asked_through_the_proxy_and_its_refusal_leaves_no_doubt(void **state)
+{
+        static const struct standin_step script[] = { { .status = 403 } };
+
+        (void)state;
+        write_credentials("AKID", "secret");
+        bench.standin = standin_start(script, 1, NULL);
+        setenv("https_proxy", standin_url(bench.standin), 1);
+        open_client("https://pca.example", NULL);
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        setenv("https_proxy", "http://127.0.0.1:1", 1);
+        assert_kind(reply, ERROR_NETWORK);
+        assert_false(reply->maybe_done);
+        aws_reply_free(reply);
+        CLEANUP(free_cleanup) char *request = standin_request(bench.standin, 0);
+
+        assert_memory_equal(request, "CONNECT pca.example:443 HTTP/1.1\r\n", 34);
+        assert_null(strstr(request, "Authorization"));
+}
+
+static void
 start_tls(const char *name, bool trusted)
 {
         static const struct standin_step script[] = { { 0 } };
@@ -283,6 +305,7 @@ main(void)
                 ROW(no_retry_starts_after_the_last_moment),
                 ROW(a_redirect_is_not_followed),
                 ROW(plain_http_stays_on_this_machine),
+                ROW(other_machines_are_asked_through_the_proxy_and_its_refusal_leaves_no_doubt),
                 ROW(tls_works_with_a_trusted_certificate_for_the_right_name),
                 ROW(tls_is_refused_before_a_byte_of_the_request_is_sent),
                 ROW(a_tls_connection_that_breaks_does_not_end_the_program),
