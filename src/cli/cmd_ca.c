@@ -310,12 +310,14 @@ cmd_ca_chain(struct command *command, struct error *err)
 static bool
 pin(const struct command *command, const char *arn, struct view root, struct error *err)
 {
-        CLEANUP(ledger_cleanup) struct ledger *ledger = ledger_open(command->state, err);
+        CLEANUP(ledger_cleanup) struct ledger *ledger = command_ledger_unlocked(command, err);
         CLEANUP(buf_cleanup) struct buf pinned = { 0 };
         CLEANUP(free_cleanup) char *how = NULL;
         int64_t since = 0;
 
-        if (!ledger || !ledger_root(ledger, arn, &pinned, &how, &since, err))
+        if (!ledger)
+                return command->dry_run && err->kind == ERROR_NOTHING;
+        if (!ledger_root(ledger, arn, &pinned, &how, &since, err))
                 return false;
         if (pinned.len && certificate_same_root(view_buf(&pinned), root))
                 return error_set(err, ERROR_NOTHING, "this root is pinned for the CA already");

@@ -59,7 +59,7 @@ record(struct ledger *ledger, struct order *order, int64_t now, struct error *er
 bool
 cmd_installed(struct command *command, struct error *err)
 {
-        CLEANUP(ledger_cleanup) struct ledger *ledger = ledger_open(command->state, err);
+        CLEANUP(ledger_cleanup) struct ledger *ledger = command_ledger_unlocked(command, err);
         CLEANUP(order_cleanup) struct order *order = NULL;
 
         if (!ledger)

@@ -85,6 +85,16 @@ take_serial(struct target *target, const char *text, struct error *err)
         return true;
 }
 
+/* A dry run may have to do without a ledger, which knows no order then. */
+static struct order *
+find_order(struct ledger *ledger, const char *reference, struct error *err)
+{
+        if (ledger)
+                return ledger_find(ledger, reference, err);
+        error_set(err, ERROR_ORDER_UNKNOWN, "there is no ledger yet, and no order '%s'", reference);
+        return NULL;
+}
+
 /*
  * The ledger first: it knows names, numbers and serial numbers.  Then a file, whose certificate the
  * ledger may know after all, then a bare serial number.
@@ -96,7 +106,7 @@ find_target(const struct command *command, struct ledger *ledger, struct target 
         const char *what = command->arguments[0];
         struct error unknown = { 0 };
         struct error no_serial = { 0 };
-        struct order *order = ledger_find(ledger, what, &unknown);
+        struct order *order = find_order(ledger, what, &unknown);
 
         if (order)
                 return take_order(target, order, err);
@@ -107,7 +117,7 @@ find_target(const struct command *command, struct ledger *ledger, struct target 
         if (file_exists(what)) {
                 if (!take_file(target, what, err))
                         return false;
-                order = ledger_find(ledger, target->serial, &no_serial);
+                order = find_order(ledger, target->serial, &no_serial);
                 if (order)
                         return take_order(target, order, err);
         } else if (!take_serial(target, what, &no_serial)) {
@@ -209,8 +219,10 @@ cmd_revoke(struct command *command, struct error *err)
 
         if (!text || !pca_revocation_reason(text, &reason, err))
                 return false;
-        ledger = ledger_open(command->state, err);
-        if (!ledger || !find_target(command, ledger, &target, err))
+        ledger = command_ledger_unlocked(command, err);
+        if (!ledger && !(command->dry_run && err->kind == ERROR_NOTHING))
+                return false;
+        if (!find_target(command, ledger, &target, err))
                 return false;
         if (command->dry_run) {
                 answer(command, &target, reason, 0);

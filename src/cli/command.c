@@ -155,7 +155,9 @@ complete_error(const struct command *command, const struct error *err)
         struct error complete = *err;
         const char *verb = command->verb ? command->verb->name : NULL;
 
-        if (err->kind == ERROR_NONE)
+        /* That there is nothing to do is said in one line to a person. */
+        if (err->kind == ERROR_NONE ||
+            (err->kind == ERROR_NOTHING && command->output == OUTPUT_TEXT))
                 return complete;
         if (!err->about[0])
                 error_about(&complete, verb ? "p11cert %s" : "p11cert", verb);
@@ -276,13 +278,20 @@ command_token_timeout_ms(const struct command *command)
 }
 
 struct ledger *
+command_ledger_unlocked(const struct command *command, struct error *err)
+{
+        return command->dry_run ? ledger_open_read(command->state, err)
+                                : ledger_open(command->state, err);
+}
+
+struct ledger *
 command_ledger(const struct command *command, struct error *err)
 {
         int64_t wait_ms = option_span(&command->options, OPTION_LOCK_WAIT, LOCK_WAIT_MS);
-        struct ledger *ledger = ledger_open(command->state, err);
+        struct ledger *ledger = command_ledger_unlocked(command, err);
 
-        if (!ledger)
-                return NULL;
+        if (!ledger || command->dry_run)
+                return ledger;
         if (ledger_lock(ledger, command->verb->name, wait_ms, err))
                 return ledger;
         ledger_close(ledger);

@@ -108,7 +108,11 @@ char *command_guard_folder(const struct command *command);
 
 int64_t command_token_timeout_ms(const struct command *command);
 
-/* The ledger, made where it is missing and locked for this verb. */
+/*
+ * The ledger, made where it is missing; the second one locks it for this verb.  With --dry-run it
+ * is neither made nor locked nor written: ERROR_NOTHING when there is none.
+ */
+struct ledger *command_ledger_unlocked(const struct command *command, struct error *err);
 struct ledger *command_ledger(const struct command *command, struct error *err);
 
 /* Settings of AWS from options; `endpoint` and `profile` (may be NULL) are those of an order. */

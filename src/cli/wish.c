@@ -324,13 +324,22 @@ read_template(const char *given, struct wishes *wishes, struct error *err)
         return true;
 }
 
+/* What an order has recorded gives way to the command line only, not to the configuration. */
+static const char *
+text_unless(bool recorded, const struct options *options, enum option_id id)
+{
+        return recorded ? option_line_text(options, id) : option_text(options, id);
+}
+
 static bool
 read_request(const struct options *options, struct wishes *wishes, struct error *err)
 {
-        const char *template = option_text(options, OPTION_TEMPLATE);
-        const char *validity = option_text(options, OPTION_VALIDITY);
+        const char *template = text_unless(wishes->template_arn, options, OPTION_TEMPLATE);
+        const char *validity =
+                text_unless(wishes->validity.type != VALIDITY_NONE, options, OPTION_VALIDITY);
         const char *not_before = option_text(options, OPTION_NOT_BEFORE);
-        const char *algorithm = option_text(options, OPTION_SIGNING_ALGORITHM);
+        const char *algorithm =
+                text_unless(wishes->signing_algorithm, options, OPTION_SIGNING_ALGORITHM);
 
         if (template && !read_template(template, wishes, err))
                 return false;
@@ -354,7 +363,7 @@ wish_amend(const struct options *options, struct wishes *wishes, struct error *e
 {
         CLEANUP(free_cleanup) char *before = text_copy(wishes->ca_arn);
 
-        if (!read_ca(options, false, wishes, err))
+        if (text_unless(before, options, OPTION_CA) && !read_ca(options, false, wishes, err))
                 return false;
         if (before && !text_equal(before, wishes->ca_arn)) {
                 error_set(err, ERROR_USAGE, "the order was made for another CA: %s", before);
@@ -533,7 +542,7 @@ wish_check_recorded(const struct options *options, bool override, struct wishes 
                 const struct option_value *value = option_value(options, kept[i].id);
                 const char *now = value->count ? value->texts[0] : NULL;
 
-                if (!now || value->origin < ORIGIN_VARIABLE)
+                if (!now || value->origin != ORIGIN_LINE)
                         continue;
                 if (kept[i].id == OPTION_MODULE && strchr(now, '/') && file_exists(now))
                         now = module = file_absolute(now);

@@ -28,8 +28,9 @@ bool wish_default(struct wishes *wishes, const char *state, struct buf *used,
                   struct error *err) MUST_CHECK;
 
 /*
- * Options that were recorded with an order and are given again on the command line or as a
- * variable: they have to be the same, unless `override`, which then replaces them in `recorded`.
+ * Options that were recorded with an order and are given again on the command line: they have to
+ * be the same, unless `override`, which then replaces them in `recorded`.  Variables and the
+ * configuration are meant for new orders and do not count.
  * ERROR_ORDER_DIFFERS names the option and both values.
  */
 bool wish_check_recorded(const struct options *options, bool override, struct wishes *recorded,
@@ -37,7 +38,8 @@ bool wish_check_recorded(const struct options *options, bool override, struct wi
 
 /*
  * What `submit` and `renew` may still change: --ca, --template, --validity, --not-before,
- * --signing-algorithm, --prove.  A CA that is recorded stays (ERROR_USAGE for another).
+ * --signing-algorithm, --prove.  A CA that is recorded stays (ERROR_USAGE
+ * for another).  Defaults of the configuration fill in only what is not recorded.
  */
 bool wish_amend(const struct options *options, struct wishes *wishes, struct error *err) MUST_CHECK;
 

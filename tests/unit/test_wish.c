@@ -240,6 +240,36 @@ submit_may_say_what_is_still_open_but_not_move_to_another_ca(void **state)
         options_clear(&other);
 }
 
+static void
+the_configuration_fills_in_what_is_open_and_leaves_alone_what_is_recorded(void **state)
+{
+        static const struct {
+                enum option_id id;
+                const char *text;
+        } configured[] = {
+                { OPTION_VALIDITY, "365d" },
+                { OPTION_TEMPLATE, "EndEntityClientAuthCertificate" },
+                { OPTION_CA, "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/"
+                             "99999999-2222-3333-4444-555555555555" },
+        };
+        struct options options = { 0 };
+        struct wishes wishes = { .ca_arn = text_copy(CA), .validity = { VALIDITY_DAYS, 10 } };
+        struct error err = { 0 };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(configured); i++)
+                assert_done(options_set(&options, configured[i].id, configured[i].text,
+                                        ORIGIN_GENERAL, "f:1", &err),
+                            err);
+        assert_done(wish_amend(&options, &wishes, &err), err);
+        assert_string_equal(wishes.ca_arn, CA);
+        assert_int_equal(wishes.validity.value, 10);
+        assert_string_equal(wishes.template_arn,
+                            "arn:aws:acm-pca:::template/EndEntityClientAuthCertificate/V1");
+        wishes_clear(&wishes);
+        options_clear(&options);
+}
+
 int
 main(void)
 {
@@ -251,6 +281,8 @@ main(void)
                 cmocka_unit_test(a_csr_that_is_held_needs_no_ca_yet),
                 cmocka_unit_test(a_recorded_option_may_not_change_unless_overridden),
                 cmocka_unit_test(the_configuration_is_no_reason_to_refuse_a_recorded_option),
+                cmocka_unit_test(
+                        the_configuration_fills_in_what_is_open_and_leaves_alone_what_is_recorded),
                 cmocka_unit_test(submit_may_say_what_is_still_open_but_not_move_to_another_ca),
         };
 
