@@ -144,6 +144,10 @@ maker_sign(const struct maker_certificate *from)
         X509_set_pubkey(certificate, from->key);
         assert_non_null(ASN1_TIME_set(X509_getm_notBefore(certificate), from->not_before));
         assert_non_null(ASN1_TIME_set(X509_getm_notAfter(certificate), from->not_after));
+        if (from->not_after_text)
+                assert_int_equal(ASN1_STRING_set(X509_getm_notAfter(certificate),
+                                                 from->not_after_text, -1),
+                                 1);
         for (size_t i = 0; i < MAKER_EXTENSIONS; i++) {
                 if (from->extensions[i].name)
                         add_extension(certificate, from->issuer_certificate, &from->extensions[i]);

@@ -28,6 +28,7 @@ struct maker_certificate {
         const char *serial;       /* hex, "-" in front where negative */
         int64_t not_before;
         int64_t not_after;
+        const char *not_after_text; /* instead, as it is: not checked by anybody */
         const EVP_MD *md;
         bool pss;       /* with an RSA key: RSASSA-PSS */
         bool unique_id; /* with an issuerUniqueID, as version 2 had it */

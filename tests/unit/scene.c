@@ -70,9 +70,8 @@ scene_clear(struct scene *scene)
         buf_clear(&scene->csr);
 }
 
-/* The request of the wishes, unless the row brought another. */
-static void
-make_request(struct scene *scene)
+void
+scene_make_request(struct scene *scene)
 {
         CLEANUP(buf_cleanup) struct buf spki = { 0 };
         struct signer signer = maker_signer(keys.leaf);
@@ -103,7 +102,7 @@ scene_judge(struct scene *scene, struct buf *differences, struct error *err)
         maker_der(root, &root_der);
         maker_der(issuer, &issuer_der);
         maker_der(leaf, &leaf_der);
-        make_request(scene);
+        scene_make_request(scene);
         if (scene->pin_other_root) {
                 struct maker_certificate other = scene->root;
 

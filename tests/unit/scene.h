@@ -46,6 +46,9 @@ struct scene {
 void scene_init(struct scene *scene);
 void scene_clear(struct scene *scene);
 
+/* The request of the wishes, unless there is one already; scene_judge() does it, too. */
+void scene_make_request(struct scene *scene);
+
 /* Sign all three and judge the leaf; checks the path where it passes. */
 bool scene_judge(struct scene *scene, struct buf *differences, struct error *err);
 

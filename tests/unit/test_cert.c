@@ -109,6 +109,26 @@ what_is_not_one_certificate_has_no_facts(void **state)
 }
 
 static void
+a_certificate_with_a_garbage_date_has_no_facts(void **state)
+{
+        struct certificate_facts facts = { 0 };
+        CLEANUP(buf_cleanup) struct buf der = { 0 };
+        struct error err = { 0 };
+        struct scene scene;
+
+        (void)state;
+        scene_init(&scene);
+        scene.leaf.not_after_text = "9913";
+        X509 *leaf = maker_sign(&scene.leaf);
+
+        maker_der(leaf, &der);
+        assert_refused(certificate_facts_read(view_buf(&der), &facts, &err), err, ERROR_INPUT);
+        assert_string_equal(err.about, "certificate 'CN=device-1,O=Example'");
+        X509_free(leaf);
+        scene_clear(&scene);
+}
+
+static void
 a_certificate_with_an_extension_twice_has_no_facts(void **state)
 {
         struct certificate_facts facts = { 0 };
@@ -376,6 +396,24 @@ only_the_pinned_root_is_trusted(void **state)
 }
 
 static void
+a_chain_of_more_than_sixteen_is_refused(void **state)
+{
+        CLEANUP(long_chain_cleanup) struct long_chain made = { 0 };
+        CLEANUP(buf_cleanup) struct buf chain = { 0 };
+        struct buf path = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        long_chain_make(&made);
+        for (int i = 0; i < 17; i++)
+                buf_add(&chain, view_buf(&made.root));
+        assert_refused(certificate_chain(view_buf(&made.upper), view_buf(&chain),
+                                         view_buf(&made.root), SCENE_NOW, &path, &err),
+                       err, ERROR_NOT_AS_ASKED);
+        assert_non_null(strstr(err.what, "the chain is too long"));
+}
+
+static void
 a_certificate_of_the_root_itself_has_an_empty_path(void **state)
 {
         CLEANUP(long_chain_cleanup) struct long_chain made = { 0 };
@@ -479,6 +517,7 @@ main(void)
                 cmocka_unit_test(the_facts_are_those_of_the_certificate),
                 cmocka_unit_test(a_serial_has_two_digits_a_byte),
                 cmocka_unit_test(what_is_not_one_certificate_has_no_facts),
+                cmocka_unit_test(a_certificate_with_a_garbage_date_has_no_facts),
                 cmocka_unit_test(a_certificate_with_an_extension_twice_has_no_facts),
                 cmocka_unit_test(pem_and_der_come_back_the_same),
                 cmocka_unit_test(pem_is_read_as_it_really_comes),
@@ -486,6 +525,7 @@ main(void)
                 cmocka_unit_test(more_than_sixteen_or_a_mebibyte_is_refused),
                 cmocka_unit_test(a_chain_in_any_order_gives_the_same_path),
                 cmocka_unit_test(only_the_pinned_root_is_trusted),
+                cmocka_unit_test(a_chain_of_more_than_sixteen_is_refused),
                 cmocka_unit_test(a_certificate_of_the_root_itself_has_an_empty_path),
                 cmocka_unit_test(the_same_root_has_the_same_key_and_name),
                 cmocka_unit_test(a_signature_verifies_with_its_key_hash_and_message_only),

@@ -255,6 +255,30 @@ root_has_expired(struct scene *scene)
 }
 
 static void
+root_is_version_1(struct scene *scene)
+{
+        scene->root.version = 0;
+}
+
+static void
+root_has_no_basic_constraints(struct scene *scene)
+{
+        maker_set(&scene->root, "basicConstraints", NULL);
+}
+
+static void
+root_may_not_sign(struct scene *scene)
+{
+        maker_set(&scene->root, "keyUsage", "critical,digitalSignature,cRLSign");
+}
+
+static void
+date_is_garbage(struct scene *scene)
+{
+        scene->leaf.not_after_text = "991301000000Z"; /* month 13 */
+}
+
+static void
 path_is_too_long(struct scene *scene)
 {
         maker_set(&scene->root, "basicConstraints", "critical,CA:TRUE,pathlen:0");
@@ -405,6 +429,11 @@ static const struct {
         { "issuer expired", issuer_has_expired,
           "certificate has expired (certificate 'CN=Issuing" },
         { "root expired", root_has_expired, "certificate has expired (certificate 'CN=Root" },
+        { "root is version 1", root_is_version_1, "an issuer is not an X.509 version 3" },
+        { "root without basic constraints", root_has_no_basic_constraints,
+          "an issuer is not a CA (basicConstraints)" },
+        { "root may not sign", root_may_not_sign, "invalid CA certificate" },
+        { "date is garbage", date_is_garbage, "dates: they are not well formed" },
         { "path too long", path_is_too_long, "path length constraint exceeded" },
         { "name not permitted", name_not_permitted, "permitted subtree violation" },
         { "issuer signed with SHA-1", issuer_signed_weakly,

@@ -115,6 +115,15 @@ usages_of_a_given_request_dropped(struct scene *scene)
         assert_true(usages_add_extended(&scene->wishes.usages, "smartCardLogin", &err));
 }
 
+/* An order that was taken over may know its request only. */
+static void
+subject_known_from_the_request_only(struct scene *scene)
+{
+        scene_make_request(scene);
+        free(scene->wishes.subject);
+        scene->wishes.subject = NULL;
+}
+
 static void
 unknown_template(struct scene *scene)
 {
@@ -172,6 +181,7 @@ static const struct {
         { "serial of 20 bytes", serial_of_20_bytes },
         { "usages passed on from the request", usages_passed_on_from_the_request },
         { "usages of a given request dropped", usages_of_a_given_request_dropped },
+        { "subject known from the request only", subject_known_from_the_request_only },
         { "unknown template", unknown_template },
         { "no template", no_template },
         { "a CA where one was asked", a_ca_where_one_was_asked },

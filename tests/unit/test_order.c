@@ -337,6 +337,12 @@ replacing(struct wishes *now_wished)
 }
 
 static void
+with_a_request(struct wishes *now_wished)
+{
+        now_wished->csr_given = true;
+}
+
+static void
 the_first_difference_is_told_by_its_option(void **state)
 {
         static const struct {
@@ -358,6 +364,7 @@ the_first_difference_is_told_by_its_option(void **state)
                 { other_store, "--store: token,files, now files" },
                 { other_format, "--format: pem, now pem,p7b" },
                 { other_attribute, "--attribute: site=north, now site=south" },
+                { with_a_request, "--csr: not given, now given" },
                 { replacing, "--replace: not given, now given" },
         };
 

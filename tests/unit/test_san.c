@@ -80,6 +80,8 @@ what_is_no_alternative_name_is_refused(void **state)
                 "dns:10.0.0.1",
                 "dns:" LABEL_63 "4",
                 "dns:" LABEL_63 "." LABEL_63 "." LABEL_63 "." LABEL_63,
+                "dns:*." LABEL_63 "." LABEL_63 "." LABEL_63 "."
+                "a23456789012345678901234567890123456789012345678901234567890",
                 "dns:xn--\xc3\xbc",
                 "dns:xn--zzzzzzzz--.example",
                 "dns:\xff.example",
