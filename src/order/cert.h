@@ -80,7 +80,9 @@ struct certificate_expectation {
  * template promises (order/template.h; of an unknown template only CA:FALSE is held); CA:FALSE;
  * no extension nobody asked for (AIA, CRL distribution points, SKI, AKI, policies that were asked
  * for are known); NotBefore at most 65 minutes before asking when none was asked, exactly when it
- * was; NotAfter within 5 minutes of what was asked.
+ * was; NotAfter within 5 minutes of what was asked.  A usage or policy that was wished for and that
+ * the template drops is a difference; what a given CSR (--csr) asks for beyond names is not.  A
+ * leaf without basicConstraints is no CA either, and which extensions are critical is not held.
  *
  * differences  appended, a line each in words that a person understands: "subject: asked CN=a, got
  *              CN=b".  All of them, not only the first.

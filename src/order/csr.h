@@ -41,7 +41,8 @@ bool csr_build(const struct wishes *wishes, struct view spki, const struct signe
  * csr     out, DER
  * spki    out, DER
  * wishes  subject, SANs and usages are taken from it; what the caller had set there is replaced
- * errors  ERROR_INPUT
+ * errors  ERROR_INPUT; also for a key that is not one of enum key_type, broken extensions, and a
+ *         request with neither subject nor alternative name
  */
 bool csr_read(struct view text, struct buf *csr, struct buf *spki, struct wishes *wishes,
               struct error *err) MUST_CHECK;
