@@ -68,8 +68,8 @@ says_aws() {
                 --certificate-authority-configuration \
                 'KeyAlgorithm=EC_prime256v1,SigningAlgorithm=SHA256WITHECDSA,Subject={CommonName=Short}')
         local arn end
-        end=$(($(date +%s) + 3))
         pca get-certificate-authority-csr --output text >"$SANDBOX/ca.csr"
+        end=$(($(date +%s) + 8))
         arn=$(pca issue-certificate --csr "fileb://$SANDBOX/ca.csr" --signing-algorithm SHA256WITHECDSA \
                 --template-arn arn:aws:acm-pca:::template/RootCACertificate/V1 \
                 --validity "Type=ABSOLUTE,Value=$end" --output text)
