@@ -323,13 +323,32 @@ format(P11KitUri *uri, P11KitUriType type)
         return text_copy(text);
 }
 
+/* What the token says of itself; a field that it leaves empty is left out, and a token without a
+ * name or number is named by its slot. */
+static void
+name_token(P11KitUri *uri, const struct token_facts *facts)
+{
+        CK_TOKEN_INFO *info = p11_kit_uri_get_token_info(uri);
+
+        if (facts->label[0])
+                pad(info->label, sizeof(info->label), facts->label);
+        if (facts->manufacturer[0])
+                pad(info->manufacturerID, sizeof(info->manufacturerID), facts->manufacturer);
+        if (facts->model[0])
+                pad(info->model, sizeof(info->model), facts->model);
+        if (facts->serial[0])
+                pad(info->serialNumber, sizeof(info->serialNumber), facts->serial);
+        if (!facts->label[0] && !facts->serial[0])
+                p11_kit_uri_set_slot_id(uri, facts->slot_id);
+}
+
 char *
 uri_of_token(const struct token_facts *facts)
 {
         P11KitUri *uri = p11_kit_uri_new();
 
-        token_info_of(p11_kit_uri_get_token_info(uri), facts);
-        char *text = format(uri, P11_KIT_URI_FOR_TOKEN);
+        name_token(uri, facts);
+        char *text = format(uri, P11_KIT_URI_FOR_TOKEN | P11_KIT_URI_FOR_SLOT);
 
         p11_kit_uri_free(uri);
         return text;
@@ -350,7 +369,7 @@ uri_of_object(const struct token_facts *facts, struct view id, const char *label
         P11KitUri *uri = p11_kit_uri_new();
         CK_OBJECT_CLASS class;
 
-        token_info_of(p11_kit_uri_get_token_info(uri), facts);
+        name_token(uri, facts);
         if (label && *label) {
                 CLEANUP(free_cleanup) char *copy = text_copy(label);
                 CK_ATTRIBUTE attribute = { CKA_LABEL, copy, strlen(copy) };
@@ -372,7 +391,7 @@ uri_of_object(const struct token_facts *facts, struct view id, const char *label
                 if (strcmp(types[i].type, type) == 0)
                         p11_kit_uri_set_attribute(uri, &attribute);
         }
-        char *text = format(uri, P11_KIT_URI_FOR_OBJECT_ON_TOKEN);
+        char *text = format(uri, P11_KIT_URI_FOR_OBJECT_ON_TOKEN | P11_KIT_URI_FOR_SLOT);
 
         p11_kit_uri_free(uri);
         return text;

@@ -199,6 +199,27 @@ the_uri_of_a_token_names_that_token_alone(void **state)
         assert_false(uri_matches(uri, &other));
 }
 
+static void
+a_token_without_a_name_is_named_by_its_slot(void **state)
+{
+        struct token_facts blank = facts_of_a_token();
+        struct token_facts named = facts_of_a_token();
+        struct error err = { 0 };
+
+        (void)state;
+        blank.label[0] = blank.serial[0] = '\0';
+        CLEANUP(free_cleanup) char *text = uri_of_token(&blank);
+        CLEANUP(uri_cleanup) struct uri *uri = uri_parse(text, &err);
+
+        assert_done(uri, err);
+        assert_true(uri_matches(uri, &blank));
+        blank.slot_id++;
+        assert_false(uri_matches(uri, &blank));
+        CLEANUP(free_cleanup) char *plain = uri_of_token(&named);
+
+        assert_null(strstr(plain, "slot"));
+}
+
 int
 main(void)
 {
@@ -211,6 +232,7 @@ main(void)
                 cmocka_unit_test(what_a_uri_says_can_be_asked),
                 cmocka_unit_test(a_uri_that_we_write_reads_back_as_the_same_object),
                 cmocka_unit_test(the_uri_of_a_token_names_that_token_alone),
+                cmocka_unit_test(a_token_without_a_name_is_named_by_its_slot),
         };
 
         return cmocka_run_group_tests_name("uri", tests, NULL, NULL);
