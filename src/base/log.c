@@ -7,11 +7,18 @@
 #include "base/clock.h"
 
 static enum log_level most = LOG_OFF;
+static int descriptor = STDERR_FILENO;
 
 void
 log_set_level(enum log_level level)
 {
         most = level;
+}
+
+void
+log_set_fd(int fd)
+{
+        descriptor = fd;
 }
 
 /* One write() a line, so that lines of several threads never mix. */
@@ -28,7 +35,7 @@ static void PRINTF(2, 0) write_line(const char *event, const char *format, va_li
         }
         int length = snprintf(line, sizeof(line), "%s %s %s\n", clock_format(clock_now(), when),
                               event, facts);
-        ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
+        ssize_t ignored = write(descriptor, line, (size_t)length);
 
         (void)ignored;
 }

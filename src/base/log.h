@@ -15,6 +15,9 @@ enum log_level { LOG_OFF, LOG_INFO, LOG_DEBUG };
 /* What is written from now on; call before threads are started. */
 void log_set_level(enum log_level level);
 
+/* Write to this descriptor instead of stderr; call before threads are started. */
+void log_set_fd(int fd);
+
 void log_info(const char *event, const char *format, ...) PRINTF(2, 3);
 void log_debug(const char *event, const char *format, ...) PRINTF(2, 3);
 

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "cli/ask.h"
 #include "cli/show.h"
+#include "cli/streams.h"
 #include "drive/batch.h"
 #include "order/cert.h"
 
@@ -52,7 +53,7 @@ command_say(const struct command *command, const char *format, ...)
         assert(length >= 0);
         CLEANUP(free_cleanup) char *printable = show_printable(text);
 
-        fprintf(stderr, "%s\n", printable);
+        fprintf(stream_talk(), "%s\n", printable);
 }
 
 bool
@@ -76,7 +77,7 @@ print_json(const struct command *command, const cJSON *json, const char *end)
         char *text =
                 command->output == OUTPUT_JSONL ? cJSON_PrintUnformatted(json) : cJSON_Print(json);
 
-        fprintf(stdout, "%s%s", text, end);
+        fprintf(stream_answer(), "%s%s", text, end);
         cJSON_free(text);
 }
 
@@ -88,15 +89,15 @@ command_stream_order(struct command *command, const struct order *order,
                 CLEANUP(buf_cleanup) struct buf text = { 0 };
 
                 if (!command->streamed && line == show_order_line)
-                        fputs(show_order_head(), stdout);
+                        fputs(show_order_head(), stream_answer());
                 line(&text, order);
-                fputs(buf_text(&text), stdout);
+                fputs(buf_text(&text), stream_answer());
         } else {
                 cJSON *json = show_order_json(order);
                 bool lines = command->output == OUTPUT_JSONL;
 
                 if (!lines)
-                        fputs(command->streamed ? ",\n" : "{\"orders\": [\n", stdout);
+                        fputs(command->streamed ? ",\n" : "{\"orders\": [\n", stream_answer());
                 print_json(command, json, lines ? "\n" : "");
                 cJSON_Delete(json);
         }
@@ -114,10 +115,10 @@ finish_stream(struct command *command, const struct error *err)
         if (command->output == OUTPUT_JSON) {
                 char *text = error ? cJSON_Print(error) : NULL;
 
-                fputs(command->streamed ? "\n]" : "{\"orders\": []", stdout);
+                fputs(command->streamed ? "\n]" : "{\"orders\": []", stream_answer());
                 if (text)
-                        fprintf(stdout, ", \"error\": %s", text);
-                fputs("}\n", stdout);
+                        fprintf(stream_answer(), ", \"error\": %s", text);
+                fputs("}\n", stream_answer());
                 cJSON_free(text);
         } else if (error) {
                 cJSON *line = cJSON_CreateObject();
@@ -177,21 +178,21 @@ command_finish(struct command *command, const struct error *given)
         int status = error_exit_status(err->kind);
 
         if (command->output == OUTPUT_TEXT)
-                fputs(buf_text(&command->text), stdout);
+                fputs(buf_text(&command->text), stream_answer());
         else
                 finish_json(command, err);
         /* Who keeps the answer somewhere has to learn that it did not get there. */
-        if (fflush(stdout) != 0 || ferror(stdout)) {
+        if (fflush(stream_answer()) != 0 || ferror(stream_answer())) {
                 if (errno != EPIPE)
                         fputs("p11cert: the answer could not be written to standard output\n",
-                              stderr);
+                              stream_talk());
                 status = status ? status : 1;
         }
         if (err->kind != ERROR_NONE && (command->output == OUTPUT_TEXT || !command->quiet)) {
                 CLEANUP(buf_cleanup) struct buf text = { 0 };
 
                 show_error_text(&text, err, command->color);
-                fputs(buf_text(&text), stderr);
+                fputs(buf_text(&text), stream_talk());
         }
         return status;
 }

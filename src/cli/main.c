@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/streams.h"
 #include "cli/verbs.h"
 #include "drive/batch.h"
 #include "engine/witness.h"
@@ -207,6 +208,7 @@ main(int argc, char **argv)
         size_t count = argc > 0 ? (size_t)argc - 1 : 0;
 
         umask(077);
+        streams_open();
         sigaction(SIGPIPE, &action, NULL);
         command.output = guess_output(argv + 1, count);
         if (run_words(&command, argv + 1, count, &err))

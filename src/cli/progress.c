@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "cli/show.h"
+#include "cli/streams.h"
 #include "cli/wish.h"
 
 void
@@ -32,12 +33,12 @@ static void PRINTF(5, 6) tell(struct progress *progress, const struct order *ord
         CLEANUP(free_cleanup) char *printable = show_printable(text);
 
         if (progress->many && order && order->wishes.name)
-                fprintf(stderr, "%s: ", order->wishes.name);
-        fprintf(stderr, "%s%-9s%s %s", color ? "\033[32m" : "", step, color ? "\033[0m" : "",
+                fprintf(stream_talk(), "%s: ", order->wishes.name);
+        fprintf(stream_talk(), "%s%-9s%s %s", color ? "\033[32m" : "", step, color ? "\033[0m" : "",
                 printable);
         if (timed)
-                fprintf(stderr, "  (%lld ms)", (long long)(now - progress->before_ms));
-        fputc('\n', stderr);
+                fprintf(stream_talk(), "  (%lld ms)", (long long)(now - progress->before_ms));
+        fputc('\n', stream_talk());
         if (timed)
                 progress->before_ms = now;
         progress->waiting = false;

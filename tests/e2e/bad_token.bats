@@ -220,6 +220,15 @@ resumes() {
         delivered
 }
 
+@test "what is said while a module is loaded is not swallowed with the module's noise" {
+        break_with 'C_Initialize delay_ms=500'
+        run --separate-stderr p11cert issue --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --module "$MODULE" \
+                --token "$TOKEN" --pin-source "file:$SANDBOX/pin" --subject CN=device-1
+        [ "$status" = 0 ]
+        grep -q '^CA ' <<<"$stderr"
+        grep -q '^token ' <<<"$stderr"
+}
+
 @test "a slow token is only slow" {
         break_with 'C_GenerateKeyPair delay_ms=700' 'C_Sign delay_ms=300'
         done_well issue --subject CN=device-1 --token-timeout 10s

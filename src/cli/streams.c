@@ -1,0 +1,40 @@
+#include "cli/streams.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+static FILE *answer;
+static FILE *talk;
+
+static FILE *
+duplicate(FILE *original)
+{
+        int fd = fcntl(fileno(original), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        FILE *copy = fd < 0 ? NULL : fdopen(fd, "w");
+
+        /* A stream that is closed stays what it is: writing to it fails, and that is noticed. */
+        return copy ? copy : original;
+}
+
+void
+streams_open(void)
+{
+        answer = duplicate(stdout);
+        talk = duplicate(stderr);
+        (void)setvbuf(talk, NULL, _IONBF, 0);
+        log_set_fd(fileno(talk));
+}
+
+FILE *
+stream_answer(void)
+{
+        return answer ? answer : stdout;
+}
+
+FILE *
+stream_talk(void)
+{
+        return talk ? talk : stderr;
+}
