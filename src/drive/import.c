@@ -63,11 +63,11 @@ drive_import(const struct drive_options *options, struct order *order, struct vi
 
         if (!check_state(order, err) || !find_root(options, order, &root, err))
                 return false;
+        /* Whoever issued it was asked by somebody else: how long it is valid is theirs to say. */
         struct certificate_expectation expected = {
                 .csr = view_buf(&order->csr),
                 .chain = chain,
                 .root = view_buf(&root),
-                .asked_at = order->created_at,
                 .received_at = now,
                 .now = now,
         };
