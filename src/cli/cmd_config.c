@@ -83,6 +83,15 @@ cmd_config_init(struct command *command, struct error *err)
 /* -- config show
  * ------------------------------------------------------------------------------------ */
 
+/* A PIN in a URI is refused wherever the URI is used; here it must not be repeated either. */
+static const char *
+presentable(enum option_id id, const char *text)
+{
+        bool is_uri = id == OPTION_TOKEN || id == OPTION_KEY;
+
+        return is_uri && strcasestr(text, "pin-value") ? "refused: it holds a PIN" : text;
+}
+
 static void
 add_value(struct command *command, cJSON *values, enum option_id id)
 {
@@ -95,9 +104,10 @@ add_value(struct command *command, cJSON *values, enum option_id id)
         cJSON *texts = cJSON_AddArrayToObject(json, "values");
 
         for (size_t i = 0; i < value->count && value->texts; i++) {
-                cJSON_AddItemToArray(texts, cJSON_CreateString(value->texts[i]));
-                show_fact_format(&command->text, row->name, "%s  (%s)", value->texts[i],
-                                 value->where);
+                const char *text = presentable(id, value->texts[i]);
+
+                cJSON_AddItemToArray(texts, cJSON_CreateString(text));
+                show_fact_format(&command->text, row->name, "%s  (%s)", text, value->where);
         }
         if (!value->texts) {
                 cJSON_AddItemToArray(texts, cJSON_CreateString(value->count ? "yes" : "no"));

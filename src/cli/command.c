@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,7 +276,12 @@ command_login(const struct command *command, struct token_login *login, char **g
 int64_t
 command_token_timeout_ms(const struct command *command)
 {
-        return option_span(&command->options, OPTION_TOKEN_TIMEOUT, TOKEN_TIMEOUT_MS);
+        int64_t ms = option_span(&command->options, OPTION_TOKEN_TIMEOUT, TOKEN_TIMEOUT_MS);
+
+        /* Those who wait count in an int; and no time at all would be no answer at all. */
+        if (ms > INT_MAX)
+                return INT_MAX;
+        return ms > 0 ? ms : TOKEN_TIMEOUT_MS;
 }
 
 struct ledger *

@@ -197,6 +197,11 @@ run_one(struct run *run, struct error *err)
         const struct order *order = run->orders[0];
         bool good = run_verdict(order, err);
 
+        if (!good && order->number && order_state_is_open(order->state) && !order->held)
+                command_say(run->command,
+                            "order %lld '%s' stays %s; p11cert resume goes on with it",
+                            (long long)order->number, order->wishes.name,
+                            order_state_name(order->state));
         command_answer_order(run->command, order, show_order_summary);
         /* What has no certificate yet has nothing to show but its error. */
         if (!good && (!order->number || order->state < ORDER_SUBMITTED))

@@ -92,6 +92,9 @@ typed() {
         run ! grep -q 97531 <<<"$output$stderr"
         run -2 --separate-stderr p11cert key list --token pkcs11:token=first --pin-source 97531 --module "$MODULE"
         run ! grep -q 97531 <<<"$output$stderr"
+        printf 'token = pkcs11:token=first?pin-value=97531\n' >"$SANDBOX/config"
+        run --separate-stderr p11cert -c "$SANDBOX/config" config show
+        run ! grep -q 97531 <<<"$output$stderr"
 }
 
 @test "an answer that cannot be written is an error; a reader that had enough is none worth a word" {
