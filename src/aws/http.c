@@ -55,9 +55,6 @@ http_open(const char *ca_file, struct error *err)
         http->ca_file = text_copy(ca_file);
         /* Else connections are closed whenever few calls are under way. */
         curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)MOST_KEPT);
-        /* Allowed signals, curl also keeps the SIGPIPE of a TLS connection that broke from us. */
-        http->needs_alarm =
-                !(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS);
         return http;
 }
 
@@ -225,7 +222,8 @@ set_up(struct http *http, struct exchange *exchange, const struct http_request *
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
                          request->body.len ? (const char *)request->body.data : "");
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
-        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, http->needs_alarm ? 1L : 0L);
+        /* There are other threads.  A broken connection raises no SIGPIPE: curl sends without. */
+        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
         /* Never wait for a name service that hangs: its thread is left to end on its own. */
         curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);

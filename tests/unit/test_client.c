@@ -1,5 +1,7 @@
 #include "tests/unit/bench.h"
 
+#include <time.h>
+
 #include "aws/sigv4.h"
 #include "base/clock.h"
 
@@ -442,6 +444,50 @@ a_clock_that_stays_wrong_is_named(void **state)
 }
 
 static void
+a_clock_that_jumps_is_followed_once(void **state)
+{
+        CLEANUP(free_cleanup) char *first = skewed_body(clock_now() + 3600);
+        CLEANUP(free_cleanup) char *second = skewed_body(clock_now() + 3 * 3600);
+        struct standin_step script[] = { { .status = 400, .body = first },
+                                         { .status = 400, .body = second },
+                                         { 0 } };
+
+        (void)state;
+        start(script, ARRAY_LENGTH(script));
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_CLOCK);
+        assert_int_equal(reply->attempts, 2);
+        aws_reply_free(reply);
+}
+
+static void
+with_a_corrected_clock_a_wrong_secret_is_still_told_apart(void **state)
+{
+        int64_t server = clock_now() + 3600;
+        CLEANUP(free_cleanup) char *skewed = skewed_body(server);
+        char date[64];
+        time_t when = (time_t)server;
+        struct standin_step script[] = {
+                { .status = 400, .body = skewed },
+                { 0 },
+                { .status = 400,
+                  .headers = date,
+                  .body = "{\"__type\":\"InvalidSignatureException\",\"message\":\"no\"}" },
+        };
+
+        (void)state;
+        strftime(date, sizeof(date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime(&when));
+        start(script, ARRAY_LENGTH(script));
+        aws_reply_free(ask_once("IssueCertificate"));
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_CREDENTIALS_REFUSED);
+        assert_int_equal(reply->attempts, 1);
+        aws_reply_free(reply);
+}
+
+static void
 the_date_header_serves_where_the_message_has_no_time(void **state)
 {
         START({ .status = 400,
@@ -505,6 +551,32 @@ expired_credentials_without_newer_ones_end_the_call(void **state)
 }
 
 static void
+credentials_that_expire_again_and_again_end_the_call(void **state)
+{
+        static const char config[] = "[profile p]\ncredential_process = sh -c 'echo "
+                                     "\\{\\\"Version\\\":1,\\\"AccessKeyId\\\":\\\"P$$\\\","
+                                     "\\\"SecretAccessKey\\\":\\\"s\\\"\\}'\n";
+        CLEANUP(free_cleanup) char *path = text_format("%s/config", folder);
+        struct error err = { 0 };
+
+        assert_done(file_write(path, 0600, view_text(config), &err), err);
+        setenv("AWS_PROFILE", "p", 1);
+        START({ .status = 400, .body = "{\"__type\":\"ExpiredTokenException\"}" });
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        unsetenv("AWS_PROFILE");
+        unlink(path);
+        assert_kind(reply, ERROR_CREDENTIALS_EXPIRED);
+        assert_int_equal(reply->attempts, 2);
+        aws_reply_free(reply);
+        CLEANUP(free_cleanup) char *first = standin_header(bench.standin, 0, "Authorization");
+        CLEANUP(free_cleanup) char *second = standin_header(bench.standin, 1, "Authorization");
+
+        assert_string_not_equal(first, second);
+        assert_non_null(strstr(first, "Credential=P"));
+}
+
+static void
 why_no_newer_credentials_are_found_is_said(void **state)
 {
         START({ .status = 400, .body = "{\"__type\":\"ExpiredTokenException\"}" });
@@ -560,10 +632,13 @@ main(void)
                 ROW(a_skewed_clock_is_measured_and_corrected_once),
                 ROW(calls_that_were_signed_before_the_correction_are_corrected_too),
                 ROW(a_clock_that_stays_wrong_is_named),
+                ROW(a_clock_that_jumps_is_followed_once),
+                ROW(with_a_corrected_clock_a_wrong_secret_is_still_told_apart),
                 ROW(the_date_header_serves_where_the_message_has_no_time),
                 ROW(a_wrong_secret_is_not_mistaken_for_a_wrong_clock),
                 ROW(expired_credentials_are_read_anew_once),
                 ROW(expired_credentials_without_newer_ones_end_the_call),
+                ROW(credentials_that_expire_again_and_again_end_the_call),
                 ROW(why_no_newer_credentials_are_found_is_said),
                 ROW(without_credentials_nothing_is_sent),
         };

@@ -157,6 +157,26 @@ no_retry_starts_after_the_last_moment(void **state)
 }
 
 static void
+a_doubt_outlives_an_attempt_that_sent_nothing(void **state)
+{
+        START({ .deed = STANDIN_RESET });
+        struct aws_call call = call_of("IssueCertificate");
+        struct aws_reply *reply = NULL;
+
+        call.most_attempts = 2;
+        aws_send(bench.client, &call);
+        while (standin_requests(bench.standin) < 1)
+                aws_wait(bench.client, -1, 1);
+        standin_stop(MOVE(bench.standin));
+        while (!(reply = aws_receive(bench.client)))
+                aws_wait(bench.client, -1, 1000);
+        assert_kind(reply, ERROR_NETWORK);
+        assert_int_equal(reply->attempts, 2);
+        assert_true(reply->maybe_done);
+        aws_reply_free(reply);
+}
+
+static void
 a_redirect_is_not_followed(void **state)
 {
         START({ .status = 307, .headers = "Location: /other\r\n" });
@@ -303,6 +323,7 @@ main(void)
                 ROW(a_kept_connection_is_not_replaced_after_the_last_moment),
                 ROW(nothing_is_sent_after_the_last_moment),
                 ROW(no_retry_starts_after_the_last_moment),
+                ROW(a_doubt_outlives_an_attempt_that_sent_nothing),
                 ROW(a_redirect_is_not_followed),
                 ROW(plain_http_stays_on_this_machine),
                 ROW(other_machines_are_asked_through_the_proxy_and_its_refusal_leaves_no_doubt),
