@@ -35,13 +35,13 @@ a_call_goes_out_signed_and_its_answer_comes_back(void **state)
         assert_null(strcasestr(request, "\r\nX-Amz-Security-Token:"));
 }
 
-/* The Authorization header that the request should have had. */
+/* The Authorization header that a request should have had. */
 static void
-expect_authorization(const char *id, const char *secret, const char *token)
+expect_authorization(unsigned index, const char *id, const char *secret, const char *token)
 {
-        CLEANUP(free_cleanup) char *host = standin_header(bench.standin, 0, "Host");
-        CLEANUP(free_cleanup) char *date = standin_header(bench.standin, 0, "X-Amz-Date");
-        CLEANUP(free_cleanup) char *sent = standin_header(bench.standin, 0, "Authorization");
+        CLEANUP(free_cleanup) char *host = standin_header(bench.standin, index, "Host");
+        CLEANUP(free_cleanup) char *date = standin_header(bench.standin, index, "X-Amz-Date");
+        CLEANUP(free_cleanup) char *sent = standin_header(bench.standin, index, "Authorization");
         CLEANUP(buf_cleanup) struct buf expected = { 0 };
         CLEANUP(secret_cleanup) struct secret key = { 0 };
         struct sigv4_scope scope = { .region = "eu-central-1", .service = "acm-pca" };
@@ -70,7 +70,7 @@ the_signature_covers_what_really_goes_out(void **state)
         START({ 0 });
 
         aws_reply_free(ask_once("GetCertificate"));
-        expect_authorization("AKIDFIRST", "secret-one", NULL);
+        expect_authorization(0, "AKIDFIRST", "secret-one", NULL);
 }
 
 static void
@@ -89,7 +89,7 @@ a_session_token_is_sent_and_signed(void **state)
         char *token = standin_header(bench.standin, 0, "X-Amz-Security-Token");
 
         assert_string_equal(token, "to/ken+==");
-        expect_authorization("ASIAENV", "secret-env", "to/ken+==");
+        expect_authorization(0, "ASIAENV", "secret-env", "to/ken+==");
 }
 
 static void
@@ -526,16 +526,13 @@ expired_credentials_are_read_anew_once(void **state)
         assert_done(aws_client_identity(bench.client, &id, &origin, &err), err);
         assert_string_equal(id, "AKIDFIRST");
         write_credentials("AKIDSECOND", "secret-two");
-        struct aws_reply *reply = ask_once("IssueCertificate");
+        struct aws_reply *reply = ask_once("GetCertificate");
 
         assert_true(reply->ok);
         assert_int_equal(reply->attempts, 2);
         aws_reply_free(reply);
-        CLEANUP(free_cleanup) char *first = standin_header(bench.standin, 0, "Authorization");
-        CLEANUP(free_cleanup) char *second = standin_header(bench.standin, 1, "Authorization");
-
-        assert_non_null(strstr(first, "Credential=AKIDFIRST/"));
-        assert_non_null(strstr(second, "Credential=AKIDSECOND/"));
+        expect_authorization(0, "AKIDFIRST", "secret-one", NULL);
+        expect_authorization(1, "AKIDSECOND", "secret-two", NULL);
 }
 
 static void
