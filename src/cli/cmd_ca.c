@@ -278,7 +278,8 @@ bool
 cmd_ca_chain(struct command *command, struct error *err)
 {
         const char *arn = ca_argument(command, err);
-        const char *out = option_text(&command->options, OPTION_OUT);
+        /* A configured folder is meant for the files of orders. */
+        const char *out = option_line_text(&command->options, OPTION_OUT);
         CLEANUP(free_cleanup) char *folder = file_absolute(out ? out : ".");
         CLEANUP(cloud_cleanup) struct cloud cloud = { 0 };
         CLEANUP(buf_cleanup) struct buf reply = { 0 };

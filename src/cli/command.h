@@ -23,6 +23,12 @@ enum answer_shape { ANSWER_OTHER, ANSWER_ORDER, ANSWER_ORDERS };
 
 struct command;
 
+/* A default that differs from the one in the table of options. */
+struct verb_fallback {
+        enum option_id id; /* OPTIONS ends a list */
+        const char *text;  /* "" for none */
+};
+
 struct verb {
         const char *name;  /* "issue", "ca list" */
         const char *usage; /* of its arguments: "ORDER FILE"; "" for none */
@@ -30,8 +36,9 @@ struct verb {
         const char *details; /* more lines for --help, or NULL */
         const char *example; /* lines for --help */
         const enum option_id *options;
-        unsigned groups; /* of options: 1 << GROUP_TOKEN … */
-        size_t least;    /* arguments */
+        const struct verb_fallback *fallbacks; /* NULL: those of the table */
+        unsigned groups;                       /* of options: 1 << GROUP_TOKEN … */
+        size_t least;                          /* arguments */
         size_t most;
         unsigned statuses; /* bits: exit statuses it is known for, besides 0, 1 and 2 */
         enum answer_shape shape;

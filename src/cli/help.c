@@ -26,10 +26,24 @@ exit_status_text(unsigned status)
         return status < EXIT_STATUSES ? texts[status] : "";
 }
 
+/* The default as this verb has it; "" for none. */
+static const char *
+fallback_of(const struct verb *verb, enum option_id id)
+{
+        const struct verb_fallback *own = verb ? verb->fallbacks : NULL;
+
+        for (; own && own->id != OPTIONS; own++) {
+                if (own->id == id)
+                        return own->text;
+        }
+        return option_row(id)->fallback ? option_row(id)->fallback : "";
+}
+
 static void
-add_option(struct buf *out, enum option_id id)
+add_option(struct buf *out, const struct verb *verb, enum option_id id)
 {
         const struct option_row *row = option_row(id);
+        const char *fallback = fallback_of(verb, id);
         CLEANUP(free_cleanup)
         char *letter = row->letter ? text_format("-%c,", row->letter) : text_copy("   ");
         CLEANUP(free_cleanup)
@@ -37,8 +51,8 @@ add_option(struct buf *out, enum option_id id)
                                  row->argument ? row->argument : "");
 
         buf_format(out, "%-*s %s", HELP_COLUMN, left, row->help);
-        if (row->fallback)
-                buf_format(out, " [%s]", row->fallback);
+        if (*fallback)
+                buf_format(out, " [%s]", fallback);
         buf_add_text(out, "\n");
 }
 
@@ -48,7 +62,7 @@ add_group(struct buf *out, const char *head, enum option_group group)
         buf_format(out, "\n%s:\n", head);
         for (enum option_id id = 0; id < OPTIONS; id++) {
                 if (option_row(id)->group == group)
-                        add_option(out, id);
+                        add_option(out, NULL, id);
         }
 }
 
@@ -114,7 +128,7 @@ help_verb(struct buf *out, const struct verb *verb)
         if (verb->options) {
                 buf_add_text(out, "\nOptions:\n");
                 for (const enum option_id *id = verb->options; *id != OPTIONS; id++)
-                        add_option(out, *id);
+                        add_option(out, verb, *id);
         }
         if (verb->groups & (1U << GROUP_TOKEN))
                 add_group(out, "Token options", GROUP_TOKEN);

@@ -119,7 +119,7 @@ static const struct option_row rows[] = {
         [OPTION_NAME] = { "name", OF_VERB, TEXT("NAME"),
                 .help = "name of the order", .fallback = "the common name" },
         [OPTION_OUT] = { "out", OF_VERB, TEXT("DIR"), .scope = ANYWHERE,
-                .help = "folder for files", .fallback = NULL },
+                .help = "folder for files", .fallback = "STATE/certificates" },
         [OPTION_FORMAT] = { "format", OF_VERB, LIST("FORMATS"), .scope = ANYWHERE,
                 .choices = "pem|der|p7b",
                 .help = "files to write besides PEM: der, p7b", .fallback = "pem" },

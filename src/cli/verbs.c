@@ -19,6 +19,15 @@
                 __VA_ARGS__, OPTIONS \
         }
 
+#define FALLBACKS_ARE(...)             \
+        (const struct verb_fallback[]) \
+        {                              \
+                __VA_ARGS__,           \
+                {                      \
+                        OPTIONS, NULL  \
+                }                      \
+        }
+
 /* clang-format off */
 #define WISHES                                                                                     \
         OPTION_CA, OPTION_SUBJECT, OPTION_SAN, OPTION_KEY_TYPE, OPTION_LABEL, OPTION_ID,           \
@@ -51,7 +60,10 @@ static const struct verb verbs[] = {
           .options = OPTIONS_ARE(OPTION_CA, OPTION_TEMPLATE, OPTION_VALIDITY, OPTION_NOT_BEFORE,
                                  OPTION_SIGNING_ALGORITHM, OPTION_ROOT, OPTION_PROVE,
                                  OPTION_NO_WAIT, OPTION_OVERRIDE),
-          .least = 1, .most = 1, .statuses = OF_MOVING, .run = cmd_submit },
+          .least = 1, .most = 1, .statuses = OF_MOVING,
+          .fallbacks = FALLBACKS_ARE({ OPTION_TEMPLATE, "as at csr, else EndEntityCertificate/V1" },
+                                     { OPTION_VALIDITY, "as at csr, else 365d" }),
+          .run = cmd_submit },
         { .name = "fetch", .usage = "ORDER", .groups = TOKEN | AWS, .shape = ANSWER_ORDER,
           .summary = "go on with a submitted order",
           .details = "Without its token the order stops at verified (exit status 4).\n",
@@ -82,11 +94,13 @@ static const struct verb verbs[] = {
           .least = 1, .most = 1, .statuses = S(12), .run = cmd_show },
         { .name = "due", .usage = "", .shape = ANSWER_ORDERS,
           .summary = "certificates that expire soon and have no successor in place",
-          .details = "Without --within: 30d.  Exit status 3 when nothing is due.\n",
+          .details = "Exit status 3 when nothing is due.\n",
           .example = "p11cert due --within 14d",
           .options = OPTIONS_ARE(OPTION_WITHIN, OPTION_CA, OPTION_HOLDER, OPTION_PLACE,
                                  OPTION_ON_TOKEN),
-          .statuses = S(3) | S(12), .run = cmd_due },
+          .statuses = S(3) | S(12),
+          .fallbacks = FALLBACKS_ARE({ OPTION_WITHIN, "30d" }),
+          .run = cmd_due },
         { .name = "verify", .usage = "[ORDER…]", .groups = TOKEN | AWS,
           .summary = "hold token and files against the ledger",
           .details = "Without ORDER: everything that is delivered or installed.\n",
@@ -96,12 +110,17 @@ static const struct verb verbs[] = {
         { .name = "renew", .usage = "ORDER… | --due", .groups = TOKEN | AWS,
           .shape = ANSWER_ORDERS,
           .summary = "a successor with the same key",
-          .details = "--due renews what expires within 30d, or the time of --within.\n",
+          .details = "--due renews what expires within the time of --within.\n",
           .example = "p11cert renew --due --within 14d --pin-source file:/etc/p11cert/pin",
           .options = OPTIONS_ARE(OPTION_DUE, OPTION_WITHIN, OPTION_TEMPLATE, OPTION_VALIDITY,
                                  OPTION_NOT_BEFORE, OPTION_SIGNING_ALGORITHM, OPTION_ROOT,
                                  OPTION_PROVE, OPTION_NO_WAIT, OPTION_OVERRIDE),
-          .most = MANY, .statuses = OF_MOVING | S(3) | S(10), .run = cmd_renew },
+          .most = MANY, .statuses = OF_MOVING | S(3) | S(10),
+          .fallbacks = FALLBACKS_ARE({ OPTION_WITHIN, "30d" },
+                                     { OPTION_TEMPLATE, "that of the order" },
+                                     { OPTION_VALIDITY, "that of the order" },
+                                     { OPTION_SIGNING_ALGORITHM, "that of the order" }),
+          .run = cmd_renew },
         { .name = "revoke", .usage = "ORDER|SERIAL|FILE", .groups = AWS,
           .summary = "revoke a certificate, and record it",
           .details = "A serial number that the ledger does not know needs --ca, as does a FILE.\n",
@@ -139,15 +158,19 @@ static const struct verb verbs[] = {
           .most = 1, .statuses = OF_AWS | S(12), .run = cmd_ca_show },
         { .name = "ca chain", .usage = "[ARN]", .groups = AWS,
           .summary = "write the CA's chain and root to files",
-          .details = "chain.pem and root.pem go to the folder of --out, or here.\n",
+          .details = "chain.pem and root.pem go to the folder of --out.\n",
           .example = "p11cert ca chain arn:aws:acm-pca:… --out /etc/ssl/private-ca",
           .options = OPTIONS_ARE(OPTION_CA, OPTION_OUT),
-          .most = 1, .statuses = OF_AWS | S(9) | S(12), .run = cmd_ca_chain },
+          .most = 1, .statuses = OF_AWS | S(9) | S(12),
+          .fallbacks = FALLBACKS_ARE({ OPTION_OUT, "." }),
+          .run = cmd_ca_chain },
         { .name = "ca trust", .usage = "[ARN]",
           .summary = "pin another root for a CA",
           .example = "p11cert ca trust arn:aws:acm-pca:… --root root.pem",
           .options = OPTIONS_ARE(OPTION_CA, OPTION_ROOT),
-          .most = 1, .statuses = S(3) | S(12), .run = cmd_ca_trust },
+          .most = 1, .statuses = S(3) | S(12),
+          .fallbacks = FALLBACKS_ARE({ OPTION_ROOT, "" }),
+          .run = cmd_ca_trust },
         { .name = "token list", .usage = "", .groups = TOKEN,
           .summary = "the tokens that are here, with their URIs",
           .example = "p11cert token list --module /usr/lib/softhsm/libsofthsm2.so",
@@ -160,13 +183,17 @@ static const struct verb verbs[] = {
           .summary = "the private keys on a token",
           .example = "p11cert key list 'pkcs11:token=hsm' --pin-source prompt",
           .options = OPTIONS_ARE(OPTION_ID, OPTION_LABEL),
-          .most = 1, .statuses = OF_TOKEN, .run = cmd_key_list },
+          .most = 1, .statuses = OF_TOKEN,
+          .fallbacks = FALLBACKS_ARE({ OPTION_ID, "any" }, { OPTION_LABEL, "any" }),
+          .run = cmd_key_list },
         { .name = "cert list", .usage = "[URI]", .groups = TOKEN,
           .summary = "the certificates on a token",
           .details = "Logs in only with --pin-source.\n",
           .example = "p11cert cert list 'pkcs11:token=hsm'",
           .options = OPTIONS_ARE(OPTION_ID, OPTION_LABEL),
-          .most = 1, .statuses = OF_TOKEN, .run = cmd_cert_list },
+          .most = 1, .statuses = OF_TOKEN,
+          .fallbacks = FALLBACKS_ARE({ OPTION_ID, "any" }, { OPTION_LABEL, "any" }),
+          .run = cmd_cert_list },
         { .name = "audit verify", .usage = "",
           .summary = "walk the ledger's hash chain",
           .example = "p11cert audit verify", .statuses = S(12), .run = cmd_audit_verify },
