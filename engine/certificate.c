@@ -79,6 +79,27 @@ reads_back(struct token *token, CK_OBJECT_HANDLE object, struct view certificate
         return error_about(err, "token '%s'", token->facts.label);
 }
 
+/*
+ * A failure that says nothing is tried once more on a fresh session, unless the certificate is
+ * there all the same.
+ */
+static CK_RV
+create_again(struct token *token, struct attributes *wanted, struct view certificate,
+             struct view id, CK_OBJECT_HANDLE *object)
+{
+        CLEANUP(free_cleanup) CK_OBJECT_HANDLE *handles = NULL;
+        struct error ignored = { 0 };
+        size_t count = 0;
+
+        token_replace_session(token);
+        if (!find_certificates(token, certificate, id, &handles, &count, &ignored))
+                return CKR_GENERAL_ERROR;
+        if (!count)
+                return create(token, wanted, object);
+        *object = handles[0];
+        return CKR_OK;
+}
+
 bool
 token_write_certificate(struct token *token, struct view certificate, struct view subject,
                         struct view issuer, struct view serial, struct view id, const char *label,
@@ -111,6 +132,8 @@ token_write_certificate(struct token *token, struct view certificate, struct vie
         token_forget_fresh(token, id);
         CK_RV rv = create(token, &wanted, &object);
 
+        if (ckr_is_vague(rv))
+                rv = create_again(token, &wanted, certificate, id, &object);
         if (rv != CKR_OK)
                 return cannot_write(token, rv, err);
         token->writes++;

@@ -381,8 +381,8 @@ try_pair(struct token *token, CK_OBJECT_HANDLE private_handle, CK_OBJECT_HANDLE 
         key = key_from_handles(token, private_handle, public_handle, found, view_buf(&spki));
         if (!key || key->evidence.extractable == KEY_ANSWER_YES)
                 return NULL;
-        if (key_sign(key, key_type_hash(found), view_text("p11cert test signature"), &signature,
-                     &failed))
+        if (key_sign_once(key, key_type_hash(found), view_text("p11cert test signature"),
+                          &signature, &failed))
                 return MOVE(key);
         if (is_circumstance(failed.kind))
                 *err = failed;
@@ -433,6 +433,23 @@ destroy_rest(struct token *token, const CK_OBJECT_HANDLE *handles, size_t count,
         return true;
 }
 
+/* A handle that was invalid may have been stale: look again before saying that all is clear. */
+static bool
+nothing_else_is_left(struct token *token, struct view id, const struct key *adopted,
+                     struct error *err)
+{
+        CLEANUP(leftover_cleanup) struct leftover now = { 0 };
+
+        if (!collect_leftover(token, id, &now, err))
+                return false;
+        if (now.private_count + now.public_count == (adopted ? 2 : 0))
+                return true;
+        error_set(err, ERROR_TOKEN, "what an interruption left behind could not be destroyed");
+        error_advise(err, "repeat the command; if it stays, delete the keys with that id with the "
+                          "token's own tool");
+        return error_about(err, "token '%s' (serial %s)", token->facts.label, token->facts.serial);
+}
+
 struct key *
 key_recover(struct token *token, enum key_type type, struct view id, struct view not_this_sha256,
             struct error *err)
@@ -447,7 +464,8 @@ key_recover(struct token *token, enum key_type type, struct view id, struct view
         if (err->kind != ERROR_NONE)
                 return NULL;
         if (!destroy_rest(token, left.privates, left.private_count, err) ||
-            !destroy_rest(token, left.publics, left.public_count, err))
+            !destroy_rest(token, left.publics, left.public_count, err) ||
+            !nothing_else_is_left(token, id, key, err))
                 return NULL;
         return MOVE(key);
 }

@@ -40,6 +40,7 @@ enum { FRESH_IDS = 256 };
 struct token {
         struct module *module;
         CK_SESSION_HANDLE session;
+        CK_STATE state; /* of the session, right after the login */
         bool read_only; /* the token takes no read/write session */
         struct token_facts facts;
         unsigned epoch; /* counts reopenings: handles of an earlier one are stale */
@@ -70,7 +71,13 @@ struct token {
  */
 bool token_error(struct token *token, struct error *err, CK_RV rv, const char *doing);
 
-/* token_check(), and may it be written to? */
+/*
+ * Is the session still what it was?  Modules close it after a while (YubiHSM: 30 s) or at a reset,
+ * and others may log us out: it is then opened anew, once.
+ */
+bool token_revive(struct token *token, struct error *err) MUST_CHECK;
+
+/* token_check() and token_revive(), and may it be written to? */
 bool token_may_write(struct token *token, struct error *err) MUST_CHECK;
 
 /* After a failure inside an operation: another session, without losing the login. */
@@ -113,6 +120,10 @@ void key_cleanup(struct key **key);
  * key.  ERROR_KEY_LOST when it is not there any more.
  */
 bool key_refresh(struct key *key, struct error *err) MUST_CHECK;
+
+/* As key_sign(), but never opens the session anew: handles stay what they are. */
+bool key_sign_once(struct key *key, enum hash hash, struct view message, struct buf *signature,
+                   struct error *err) MUST_CHECK;
 
 /* Can the token sign with keys of this type and this hash, one way or the other? */
 bool sign_mechanism_exists(struct token *token, enum key_type type, enum hash hash);

@@ -260,7 +260,8 @@ key_check(struct key *key, struct view spki, struct error *err)
         CLEANUP(buf_cleanup) struct buf signature = { 0 };
         enum key_type type = KEY_NONE;
 
-        if (!token_check(key->token, err) || !key_refresh(key, err))
+        if (!token_check(key->token, err) || !token_revive(key->token, err) ||
+            !key_refresh(key, err))
                 return false;
         if (!view_equal(view_buf(&key->spki), spki))
                 return is_lost(key, err);

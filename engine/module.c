@@ -99,10 +99,10 @@ has_every_call(const CK_FUNCTION_LIST *calls)
         return calls->C_Initialize && calls->C_Finalize && calls->C_GetInfo &&
                calls->C_GetSlotList && calls->C_GetSlotInfo && calls->C_GetTokenInfo &&
                calls->C_GetMechanismList && calls->C_GetMechanismInfo && calls->C_OpenSession &&
-               calls->C_CloseSession && calls->C_Login && calls->C_CreateObject &&
-               calls->C_DestroyObject && calls->C_GetAttributeValue && calls->C_FindObjectsInit &&
-               calls->C_FindObjects && calls->C_FindObjectsFinal && calls->C_SignInit &&
-               calls->C_Sign && calls->C_GenerateKeyPair;
+               calls->C_CloseSession && calls->C_GetSessionInfo && calls->C_Login &&
+               calls->C_CreateObject && calls->C_DestroyObject && calls->C_GetAttributeValue &&
+               calls->C_FindObjectsInit && calls->C_FindObjects && calls->C_FindObjectsFinal &&
+               calls->C_SignInit && calls->C_Sign && calls->C_GenerateKeyPair;
 }
 
 /* Where the loader found it: an absolute path that another process can use, too. */
@@ -193,9 +193,24 @@ module_open(struct module *module, const char *path, const char *init_args, stru
         return true;
 }
 
-static void
-modules_add(struct modules *modules, const struct module *module)
+/* A module that is registered twice shows its tokens once. */
+static bool
+modules_have(const struct modules *modules, const CK_FUNCTION_LIST *calls)
 {
+        for (size_t i = 0; i < modules->count; i++) {
+                if (modules->list[i].calls == calls)
+                        return true;
+        }
+        return false;
+}
+
+static void
+modules_add(struct modules *modules, struct module *module)
+{
+        if (modules_have(modules, module->calls)) {
+                free_cleanup(&module->path);
+                return;
+        }
         modules->list = memory_grow(modules->list, modules->count + 1, sizeof(modules->list[0]));
         modules->list[modules->count++] = *module;
 }
@@ -367,9 +382,13 @@ module_slots(struct module *module, CK_SLOT_ID **slots, CK_ULONG *count)
                 rv = MODULE_CALL(module->calls->C_GetSlotList(CK_TRUE, NULL, &room));
                 if (rv != CKR_OK || room > SLOTS_MOST)
                         break;
+                CK_ULONG allocated = room;
+
                 list = memory_grow(list, room, sizeof(*list));
                 if (room)
                         rv = MODULE_CALL(module->calls->C_GetSlotList(CK_TRUE, list, &room));
+                if (rv == CKR_OK && room > allocated)
+                        rv = CKR_BUFFER_TOO_SMALL;
                 if (rv != CKR_BUFFER_TOO_SMALL)
                         break;
         }

@@ -217,8 +217,8 @@ attempt(struct key *key, enum hash hash, struct view message, struct buf *signat
         }
         if (rv != CKR_OK) {
                 token_error(key->token, err, rv, "cannot sign");
-                *lost = (ckr_is_session_loss(rv) || rv == CKR_KEY_HANDLE_INVALID ||
-                         rv == CKR_OBJECT_HANDLE_INVALID) &&
+                *lost = (ckr_is_session_loss(rv) || ckr_is_vague(rv) ||
+                         rv == CKR_KEY_HANDLE_INVALID || rv == CKR_OBJECT_HANDLE_INVALID) &&
                         err->kind != ERROR_TOKEN_REMOVED && err->kind != ERROR_TOKEN_SWAPPED;
                 return false;
         }
@@ -240,6 +240,15 @@ attempt(struct key *key, enum hash hash, struct view message, struct buf *signat
 }
 
 bool
+key_sign_once(struct key *key, enum hash hash, struct view message, struct buf *signature,
+              struct error *err)
+{
+        bool lost = false;
+
+        return attempt(key, hash, message, signature, &lost, err);
+}
+
+bool
 key_sign(struct key *key, enum hash hash, struct view message, struct buf *signature,
          struct error *err)
 {
@@ -249,7 +258,8 @@ key_sign(struct key *key, enum hash hash, struct view message, struct buf *signa
                 return error_about(err, "key %s", key->uri);
         if (attempt(key, hash, message, signature, &lost, err))
                 return true;
-        /* Sessions closed by somebody else (a reset, another library): once more on a new one. */
+        /* Sessions closed by somebody else (a reset, another library), or a failure that says
+         * nothing: once more on a new one. */
         if (!lost || !key->token->wants_login)
                 return error_about(err, "key %s", key->uri);
         if (token_reopen(key->token, err) && key_refresh(key, err) &&

@@ -184,6 +184,17 @@ about_token(const struct token *token, struct error *err)
         return strstr(err->about, text) ? false : error_about(err, "%s", text);
 }
 
+enum { NO_STATE = 0xFFFF }; /* the session is gone, or the module does not tell */
+
+static CK_STATE
+session_state(struct token *token)
+{
+        CK_SESSION_INFO info = { 0 };
+        CK_RV rv = MODULE_CALL(token->module->calls->C_GetSessionInfo(token->session, &info));
+
+        return rv == CKR_OK ? info.state : NO_STATE;
+}
+
 /* A session, and the login where it is wanted. */
 static bool
 start(struct token *token, struct error *err)
@@ -195,8 +206,10 @@ start(struct token *token, struct error *err)
                 ckr_error(err, rv, "cannot open a session");
                 return about_token(token, err);
         }
-        if (token_login_user(token, err))
+        if (token_login_user(token, err)) {
+                token->state = session_state(token);
                 return true;
+        }
         /* A vague answer may hide that it was pulled just now; that says which token it is. */
         if (err->kind == ERROR_TOKEN && !token_check(token, &look)) {
                 *err = look;
@@ -336,7 +349,7 @@ token_check(struct token *token, struct error *err)
 bool
 token_may_write(struct token *token, struct error *err)
 {
-        if (!token_check(token, err))
+        if (!token_check(token, err) || !token_revive(token, err))
                 return false;
         if (!token->read_only && !token->facts.write_protected)
                 return true;
@@ -407,6 +420,13 @@ token_reopen(struct token *token, struct error *err)
         return found;
 }
 
+bool
+token_revive(struct token *token, struct error *err)
+{
+        /* Compared with what it was: not every module tells the truth about states. */
+        return session_state(token) == token->state || token_reopen(token, err);
+}
+
 /* -- what it can do ----------------------------------------------------------------------- */
 
 enum { MECHANISMS_MOST = 4096 };
@@ -422,9 +442,12 @@ read_mechanisms(struct token *token)
         if (MODULE_CALL(calls->C_GetMechanismList(token->facts.slot_id, NULL, &count)) != CKR_OK ||
             count == 0 || count > MECHANISMS_MOST)
                 return;
+        CK_ULONG allocated = count;
+
         token->mechanisms = memory_grow(token->mechanisms, count, sizeof(*token->mechanisms));
         if (MODULE_CALL(calls->C_GetMechanismList(token->facts.slot_id, token->mechanisms,
-                                                  &count)) != CKR_OK)
+                                                  &count)) != CKR_OK ||
+            count > allocated)
                 return;
         token->mechanism_count = count;
         token->mechanisms_known = true;

@@ -251,24 +251,30 @@ tls_context(const SSL_METHOD *method, int version)
         return context;
 }
 
+/* One step of one end; `done` when its handshake is complete.  False: it failed. */
+static bool
+step(SSL *end, bool *done)
+{
+        int result = SSL_do_handshake(end);
+        int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(end, result);
+
+        *done = result == 1;
+        return *done || error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
+}
+
 /* Both ends take turns; each reads what the other wrote. */
 static bool
 shake_hands(SSL *server, SSL *client)
 {
         enum { TURNS = 32 };
+        bool client_done = false;
+        bool server_done = false;
 
-        for (unsigned i = 0; i < TURNS; i++) {
-                int client_done = SSL_do_handshake(client);
-                int server_done = SSL_do_handshake(server);
-
-                if (client_done == 1 && server_done == 1)
-                        return true;
-                if ((client_done != 1 &&
-                     SSL_get_error(client, client_done) != SSL_ERROR_WANT_READ) ||
-                    (server_done != 1 && SSL_get_error(server, server_done) != SSL_ERROR_WANT_READ))
+        for (unsigned i = 0; i < TURNS && !(client_done && server_done); i++) {
+                if (!step(client, &client_done) || !step(server, &server_done))
                         return false;
         }
-        return false;
+        return client_done && server_done;
 }
 
 static bool

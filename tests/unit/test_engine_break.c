@@ -289,6 +289,59 @@ a_session_that_somebody_closed_is_opened_again(void **state)
 }
 
 static void
+a_session_that_ended_while_nobody_looked_is_opened_again(void **state)
+{
+        static const char *const losses[] = {
+                "C_GetSessionInfo rv=CKR_SESSION_HANDLE_INVALID count=1",
+                "C_GetSessionInfo rv=CKR_SESSION_CLOSED count=1",
+        };
+        struct error err = { 0 };
+        struct key *key = make(KEY_EC_P256, &err);
+
+        (void)state;
+        assert_done(key, err);
+        for (size_t i = 0; i < ARRAY_LENGTH(losses); i++) {
+                unsigned long before = counted("C_Login");
+
+                rules(losses[i]);
+                assert_done(key_check(key, key_spki(key), &err), err);
+                rules(losses[i]);
+                struct key *another = make(KEY_EC_P256, &err);
+
+                assert_done(another, err);
+                assert_int_equal(counted("C_Login") - before, 2);
+                key_free(another);
+        }
+        assert_done(signs(key, &err), err);
+        key_free(key);
+}
+
+static void
+a_failure_that_says_nothing_is_tried_once_more(void **state)
+{
+        struct error err = { 0 };
+        struct view bytes = view_text("certificate");
+        struct key *key = make(KEY_EC_P256, &err);
+
+        (void)state;
+        assert_done(key, err);
+        rules("C_Sign rv=CKR_GENERAL_ERROR count=1");
+        assert_done(signs(key, &err), err);
+        rules("C_CreateObject rv=CKR_FUNCTION_FAILED count=1");
+        assert_done(token_write_certificate(token, bytes, bytes, bytes, bytes, key_id(key), "l",
+                                            &err),
+                    err);
+        assert_int_equal(count_objects(key_id(key)), 3);
+        rules("C_Sign rv=CKR_GENERAL_ERROR");
+        assert_refused(signs(key, &err), err, ERROR_TOKEN);
+        rules("C_CreateObject rv=CKR_GENERAL_ERROR");
+        assert_refused(token_write_certificate(token, bytes, bytes, bytes, bytes,
+                                               view_text("another"), "l", &err),
+                       err, ERROR_TOKEN_FULL);
+        key_free(key);
+}
+
+static void
 a_failure_that_stays_is_reported_and_leaves_a_session_that_works(void **state)
 {
         struct error err = { 0 };
@@ -364,6 +417,8 @@ main(void)
                 broken_test(a_key_that_does_not_say_so_gets_it_once_it_refuses),
                 broken_test(a_signature_by_another_key_is_never_handed_out),
                 broken_test(a_session_that_somebody_closed_is_opened_again),
+                broken_test(a_session_that_ended_while_nobody_looked_is_opened_again),
+                broken_test(a_failure_that_says_nothing_is_tried_once_more),
                 broken_test(a_failure_that_stays_is_reported_and_leaves_a_session_that_works),
                 broken_test(an_order_costs_no_search_and_no_login),
                 broken_test(a_certificate_that_reads_back_differently_is_destroyed),
