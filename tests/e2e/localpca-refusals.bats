@@ -21,7 +21,7 @@ setup() {
         load localpca
         of=(--certificate-authority-arn "$CA_ARN")
         issuing=(issue-certificate "${of[@]}" --csr "fileb://$SANDBOX/csr.pem"
-                --signing-algorithm SHA256WITHECDSA --validity Value=30,Type=DAYS)
+                --signing-algorithm SHA256WITHECDSA --validity "Value=30,Type=DAYS")
 }
 
 @test "members that break a constraint are named with their value and the constraint" {
