@@ -56,7 +56,7 @@ last_part(const char *arn)
 static void
 tell_keyed(struct progress *progress, const struct order *order)
 {
-        const char *type = key_type_name(key_type_of_spki(view_buf(&order->spki)));
+        const char *type = key_type_name(order->wishes.key_type);
 
         if (order->wishes.key_uri || order->wishes.csr_given)
                 tell(progress, order, true, "key", "%s, the one that is there", type);

@@ -116,9 +116,9 @@ add_number(cJSON *object, const char *name, int64_t number)
 static enum key_type
 order_key_type(const struct order *order)
 {
-        enum key_type type = key_type_of_spki(view_buf(&order->spki));
-
-        return type != KEY_NONE ? type : order->wishes.key_type;
+        if (order->wishes.key_type != KEY_NONE)
+                return order->wishes.key_type;
+        return key_type_of_spki(view_buf(&order->spki));
 }
 
 static cJSON *

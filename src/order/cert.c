@@ -78,6 +78,16 @@ read_extensions(X509 *certificate, struct certificate_facts *facts, struct error
         return error_about(err, "certificate '%s'", facts->subject);
 }
 
+/* The key is decoded with its certificate: asking it saves decoding it again. */
+static enum key_type
+type_of_key(const X509 *certificate)
+{
+        const EVP_PKEY *key = X509_get0_pubkey(certificate);
+
+        ERR_clear_error();
+        return key ? key_type_of_key(key) : KEY_NONE;
+}
+
 bool
 certificate_facts_read(struct view der, struct certificate_facts *facts, struct error *err)
 {
@@ -102,7 +112,7 @@ certificate_facts_read(struct view der, struct certificate_facts *facts, struct 
                 return false;
         }
         x509_spki(certificate, &fresh.spki);
-        fresh.key_type = key_type_of_spki(view_buf(&fresh.spki));
+        fresh.key_type = type_of_key(certificate);
         sha256(der, digest);
         fresh.fingerprint = hex_encode(view_of(digest, sizeof(digest)));
         certificate_facts_clear(facts);
