@@ -257,7 +257,11 @@ add_registered(struct modules *modules, CK_FUNCTION_LIST *entry, const char *onl
 static void
 add_registry(struct modules *modules, const char *only_name, const char *init_args)
 {
+        /* Its complaints become modules_notes(). */
+        p11_kit_be_loud();
         CK_FUNCTION_LIST **registry = p11_kit_modules_load(NULL, P11_KIT_MODULE_UNMANAGED);
+
+        p11_kit_be_quiet();
 
         for (CK_FUNCTION_LIST **entry = registry; entry && *entry; entry++)
                 add_registered(modules, *entry, only_name, init_args);

@@ -47,11 +47,13 @@ close_token(void **state)
         return softhsm_end(state);
 }
 
-/* A certificate for tests: self-signed by a throw-away software key. */
+/* A certificate for a public key, or for none in particular, by a throw-away software key. */
 static void
-make_certificate(struct buf *certificate, struct buf *subject, struct buf *serial)
+make_certificate(struct view spki, struct buf *certificate, struct buf *subject, struct buf *serial)
 {
         EVP_PKEY *key = EVP_EC_gen("P-256");
+        const unsigned char *at = spki.data;
+        EVP_PKEY *public = spki.len ? d2i_PUBKEY(NULL, &at, (long)spki.len) : NULL;
         X509 *x = X509_new();
         unsigned char *der = NULL;
         int length;
@@ -62,7 +64,7 @@ make_certificate(struct buf *certificate, struct buf *subject, struct buf *seria
         X509_set_issuer_name(x, X509_get_subject_name(x));
         X509_gmtime_adj(X509_getm_notBefore(x), 0);
         X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-        X509_set_pubkey(x, key);
+        X509_set_pubkey(x, public ? public : key);
         assert_true(X509_sign(x, key, EVP_sha256()) > 0);
         length = i2d_X509(x, &der);
         buf_set(certificate, view_of(der, (size_t)length));
@@ -76,6 +78,7 @@ make_certificate(struct buf *certificate, struct buf *subject, struct buf *seria
         buf_set(serial, view_of(der, (size_t)length));
         OPENSSL_free(der);
         X509_free(x);
+        EVP_PKEY_free(public);
         EVP_PKEY_free(key);
 }
 
@@ -152,7 +155,7 @@ a_certificate_is_written_once_and_found_and_destroyed(void **state)
 
         (void)state;
         new_id(&id);
-        make_certificate(&certificate, &subject, &serial);
+        make_certificate(view_of(NULL, 0), &certificate, &subject, &serial);
         for (unsigned i = 0; i < 2; i++)
                 assert_done(token_write_certificate(token, view_buf(&certificate),
                                                     view_buf(&subject), view_buf(&subject),
@@ -368,6 +371,75 @@ a_key_is_found_by_id_label_and_public_key(void **state)
         key_free(made);
 }
 
+/* As a card without public key objects: another program takes ours away. */
+static void
+delete_public_object(struct view id)
+{
+        CLEANUP(free_cleanup) char *hex = hex_encode(id);
+        const char *const words[] = {
+                "pkcs11-tool", "--module",  SOFTHSM_MODULE,    "--token-label", "keys",   "--login",
+                "--pin",       SOFTHSM_PIN, "--delete-object", "--type",        "pubkey", "--id",
+                hex,           NULL
+        };
+
+        assert_int_equal(run_program(words), 0);
+}
+
+static void
+an_rsa_key_without_a_public_object_is_read_from_its_private_one(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf id = { 0 };
+        struct view none = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        new_id(&id);
+        struct key *made = key_make(token, KEY_RSA_2048, view_buf(&id), "card", &err);
+
+        assert_done(made, err);
+        delete_public_object(view_buf(&id));
+        struct key *found = key_find(token, view_buf(&id), NULL, none, &err);
+
+        assert_done(found, err);
+        assert_true(view_equal(key_spki(found), key_spki(made)));
+        assert_done(key_check(found, key_spki(made), &err), err);
+        key_free(found);
+        key_free(made);
+}
+
+static void
+an_ec_key_without_a_public_object_is_known_by_its_certificate(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf id = { 0 };
+        CLEANUP(buf_cleanup) struct buf certificate = { 0 };
+        CLEANUP(buf_cleanup) struct buf name = { 0 };
+        CLEANUP(buf_cleanup) struct buf serial = { 0 };
+        struct view none = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        new_id(&id);
+        struct key *made = key_make(token, KEY_EC_P256, view_buf(&id), "card", &err);
+
+        assert_done(made, err);
+        delete_public_object(view_buf(&id));
+        assert_null(key_find(token, view_buf(&id), NULL, none, &err));
+        assert_int_equal(err.kind, ERROR_MECHANISM);
+        make_certificate(key_spki(made), &certificate, &name, &serial);
+        assert_done(token_write_certificate(token, view_buf(&certificate), view_buf(&name),
+                                            view_buf(&name), view_buf(&serial), view_buf(&id),
+                                            "card", &err),
+                    err);
+        struct key *found = key_find(token, view_buf(&id), NULL, none, &err);
+
+        assert_done(found, err);
+        assert_true(view_equal(key_spki(found), key_spki(made)));
+        /* Nothing to read it from: a test signature proves it. */
+        assert_done(key_check(found, key_spki(made), &err), err);
+        key_free(found);
+        key_free(made);
+}
+
 int
 main(void)
 {
@@ -382,6 +454,8 @@ main(void)
                 cmocka_unit_test(two_keys_with_one_id_are_told_apart_by_their_public_keys),
                 cmocka_unit_test(an_id_or_a_label_that_is_taken_is_named),
                 cmocka_unit_test(a_key_outlives_the_session_it_was_made_in),
+                cmocka_unit_test(an_rsa_key_without_a_public_object_is_read_from_its_private_one),
+                cmocka_unit_test(an_ec_key_without_a_public_object_is_known_by_its_certificate),
                 cmocka_unit_test(a_key_is_found_by_id_label_and_public_key),
         };
 
