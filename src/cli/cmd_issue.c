@@ -29,38 +29,54 @@ note_region(const struct command *command, const struct wishes *wishes)
         }
 }
 
+static bool
+refuse_held(const struct order *open, struct error *err)
+{
+        error_set(err, ERROR_HELD, "the order is held: its CSR is on the way");
+        return error_advise(err,
+                            "p11cert submit %s sends it; p11cert import %s FILE takes a "
+                            "certificate in",
+                            open->wishes.name, open->wishes.name);
+}
+
+static bool
+refuse_under_way(const struct order *open, struct error *err)
+{
+        error_set(err, ERROR_ORDER_STATE, "an order of that name is on its way to the CA");
+        return error_advise(err, "p11cert resume goes on with it; p11cert show %s shows it",
+                            open->wishes.name);
+}
+
+/* The same wishes, and the same request where one was given? */
+static bool
+check_wishes(const struct order *open, const struct order *asked, struct error *err)
+{
+        CLEANUP(free_cleanup) char *difference = NULL;
+        bool other_csr = asked->csr.len && open->csr.len &&
+                         !view_equal(view_buf(&open->csr), view_buf(&asked->csr));
+
+        if (wishes_equal(&open->wishes, &asked->wishes, &difference) && !other_csr)
+                return true;
+        error_set(err, ERROR_ORDER_DIFFERS, "an order of that name asks for something else: %s",
+                  difference ? difference : "--csr: another request");
+        return error_advise(err, "repeat it as it was (p11cert show %s), or take another --name",
+                            open->wishes.name);
+}
+
 /* An order of that name is open: is it the one that is asked for? */
 static bool
 check_open(const struct order *open, const struct order *asked, struct error *err)
 {
-        CLEANUP(free_cleanup) char *difference = NULL;
-        bool same = wishes_equal(&open->wishes, &asked->wishes, &difference);
+        bool good = true;
 
-        if (same && asked->csr.len && open->csr.len &&
-            !view_equal(view_buf(&open->csr), view_buf(&asked->csr))) {
-                difference = text_copy("--csr: another request");
-                same = false;
-        }
-        if (same && open->held == asked->held)
-                return true;
-        if (same) {
-                error_set(err, open->held ? ERROR_HELD : ERROR_ORDER_STATE,
-                          open->held ? "the order is held: its CSR is on the way"
-                                     : "an order of that name is on its way to the CA");
-                error_advise(err,
-                             open->held
-                                     ? "p11cert submit %s sends it, p11cert import %s FILE "
-                                       "takes a certificate in"
-                                     : "p11cert resume goes on with it (%s, see p11cert show %s)",
-                             open->wishes.name, open->wishes.name);
-        } else {
-                error_set(err, ERROR_ORDER_DIFFERS,
-                          "an order of that name asks for something else: %s", difference);
-                error_advise(err, "repeat it as it was (p11cert show %s), or take another --name",
-                             open->wishes.name);
-        }
-        return error_about(err, "order %lld '%s', %s", (long long)open->number, open->wishes.name,
-                           order_state_name(open->state));
+        if (open->held && !asked->held)
+                good = refuse_held(open, err);
+        else if (!open->held && asked->held)
+                good = refuse_under_way(open, err);
+        else
+                good = check_wishes(open, asked, err);
+        return good || error_about(err, "order %lld '%s', %s", (long long)open->number,
+                                   open->wishes.name, order_state_name(open->state));
 }
 
 bool

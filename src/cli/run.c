@@ -197,7 +197,8 @@ run_one(struct run *run, struct error *err)
         const struct order *order = run->orders[0];
         bool good = run_verdict(order, err);
 
-        if (!good && order->number && order_state_is_open(order->state) && !order->held)
+        if (!good && order->number && order_state_is_open(order->state) && !order->held &&
+            err->kind != ERROR_PENDING)
                 command_say(run->command,
                             "order %lld '%s' stays %s; p11cert resume goes on with it",
                             (long long)order->number, order->wishes.name,

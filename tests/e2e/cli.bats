@@ -156,6 +156,31 @@ typed() {
         is '.orders[0].state == "delivered"'
 }
 
+@test "resume takes up orders of several endpoints, each where it was made" {
+        token_make
+        localpca_start
+        run -4 --separate-stderr issue --subject CN=a --no-wait
+        run -4 --separate-stderr issue --subject CN=b --no-wait --endpoint-url "http://localhost:${ENDPOINT##*:}"
+        run -4 --separate-stderr issue --subject CN=c --no-wait
+        done_well resume
+        is '[.orders[] | .name + " " + .state] == ["a delivered", "b delivered", "c delivered"]'
+        run -3 --separate-stderr resume
+}
+
+@test "a held order is not issued, a delivered one not submitted, and each says what would do" {
+        token_make
+        localpca_start
+        local options
+        mapfile -t options < <(token_options)
+        done_well p11cert csr "${options[@]}" --subject CN=held "$SANDBOX/held.csr"
+        refused held 4 issue --subject CN=held
+        grep -q 'p11cert submit held' <<<"$stderr"
+        done_well issue --subject CN=done
+        refused order-state 1 p11cert submit done --output json
+        run -3 --separate-stderr p11cert fetch done
+        refused order-differs 2 p11cert csr --output json "${options[@]}" --subject CN=held,O=Other
+}
+
 @test "fetch without the token stops at verified, and goes on with it" {
         token_make
         localpca_start
