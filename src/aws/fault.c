@@ -413,6 +413,11 @@ static const struct {
 } hints[] = {
         { "MalformedCSRException",
           "the CSR or its signature is broken: check it with openssl req -verify" },
+        { "InvalidSignatureException",
+          "check that the secret access key is the one of this access key id" },
+        { "UnrecognizedClientException",
+          "that access key id is unknown there: check that it is active, of the CA's partition, "
+          "and, if it is temporary, that its session token is set" },
         { "SubscriptionRequiredException", "have the account enabled for the service" },
         { "OptInRequired", "have the account enabled for the service or the Region" },
         { "RequestAlreadyProcessedException", "nothing has to be done: it was done before" },
@@ -424,8 +429,11 @@ explain_by_table(const struct fault *fault, struct error *err)
         for (size_t i = 0; i < ARRAY_LENGTH(sentences); i++) {
                 if (sentences[i].kind != fault->kind)
                         continue;
+                /* A refused signature comes with pages of what was signed: not in a sentence. */
+                bool quoted = *fault->message && fault->kind != ERROR_CREDENTIALS_REFUSED;
+
                 error_set(err, fault->kind, "%s: %s", sentences[i].what,
-                          *fault->message ? fault->message : fault->code);
+                          quoted ? fault->message : fault->code);
                 for (size_t j = 0; j < ARRAY_LENGTH(hints); j++) {
                         if (strcmp(hints[j].code, fault->code) == 0)
                                 error_advise(err, "%s", hints[j].next);

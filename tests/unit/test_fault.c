@@ -185,6 +185,20 @@ an_explicit_deny_is_told_from_a_missing_permission(void **state)
 }
 
 static void
+what_was_signed_is_kept_out_of_the_sentence_about_a_refused_signature(void **state)
+{
+        struct fault_answer answer = answer_of("{\"__type\":\"InvalidSignatureException\","
+                                               "\"message\":\"The Canonical String …\"}");
+
+        (void)state;
+        struct error err = explained(&issue, &answer);
+
+        assert_null(strstr(err.what, "Canonical"));
+        assert_non_null(strstr(err.aws.message, "Canonical"));
+        assert_non_null(strstr(err.next, "secret access key"));
+}
+
+static void
 an_unknown_ca_hints_at_the_region(void **state)
 {
         struct fault_answer answer = answer_of("{\"__type\":\"ResourceNotFoundException\"}");
@@ -286,6 +300,8 @@ main(void)
                 cmocka_unit_test(a_failed_request_is_final_for_a_certificate_and_trouble_elsewhere),
                 cmocka_unit_test(a_denial_names_the_statement_that_is_missing),
                 cmocka_unit_test(an_explicit_deny_is_told_from_a_missing_permission),
+                cmocka_unit_test(
+                        what_was_signed_is_kept_out_of_the_sentence_about_a_refused_signature),
                 cmocka_unit_test(an_unknown_ca_hints_at_the_region),
                 cmocka_unit_test(an_answer_of_something_else_is_readable),
                 cmocka_unit_test(a_long_message_is_cut_between_characters),
