@@ -6,6 +6,9 @@ load common
 setup() {
         sandbox_make
         localpca_start
+        # A sanitized build takes every third failpoint in the loops after the first one.
+        step=1
+        [ -z "${P11CERT_SHORT:-}" ] || step=3
 }
 
 teardown() {
@@ -47,7 +50,7 @@ resumed() {
 # dies_everywhere OPTION…: issue dies at its n-th failpoint, n = 1, 2, … until it no longer dies.
 dies_everywhere() {
         local n status
-        for ((n = 1; ; n++)); do
+        for ((n = 1; ; n += step)); do
                 afresh
                 status=0
                 P11CERT_FAILPOINT=$n P11CERT_FAILPOINT_LOG=$SANDBOX/failpoints \
@@ -62,6 +65,7 @@ dies_everywhere() {
 }
 
 @test "dies at every failpoint of an issue, one after the other" {
+        step=1
         dies_everywhere
         # Every boundary between a deed and its record was among them.
         local name
@@ -78,7 +82,7 @@ dies_everywhere() {
 
 @test "dies at every failpoint of the resume of a crash" {
         local n status
-        for ((n = 1; ; n++)); do
+        for ((n = 1; ; n += step)); do
                 afresh
                 P11CERT_FAILPOINT=key-made issue --subject CN=device-1 >/dev/null 2>&1 || true
                 status=0
@@ -132,7 +136,7 @@ dies_everywhere() {
 
 @test "a renewal dies at every failpoint: one successor, the same key, one certificate on the token" {
         local n status
-        for ((n = 1; ; n++)); do
+        for ((n = 1; ; n += step)); do
                 afresh
                 done_well issue --subject CN=device-1
                 local id
