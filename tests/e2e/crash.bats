@@ -32,7 +32,7 @@ all_is_well() {
                 echo "$1: no order, but $certificates certificates" >&2
                 return 1
         fi
-        delivered && one_of_each "$(fact .key.id)" || { echo "$1" >&2; return 1; }
+        delivered && one_of_each "$(fact .key.id)" "${leftovers:-}" || { echo "$1" >&2; return 1; }
         if [ "$(fact .maybe_duplicate)" = true ]; then
                 [ "$certificates" -le 2 ]
         else
@@ -110,6 +110,9 @@ dies_everywhere() {
 }
 
 @test "killed at any moment, 200 times" {
+        # SoftHSM writes an object attribute by attribute: cut short, one without CKA_ID may be left,
+        # which nobody can tell from somebody else's.
+        local leftovers=-
         local round=0 rounds=200 took pid status delay
         [ -z "${P11CERT_SHORT:-}" ] || rounds=20
         local options
