@@ -16,11 +16,17 @@ enum { COMMIT_TRIES = 5, COMMIT_PAUSE_S = 1 };
 static bool
 record_predecessor(struct conductor *conductor, struct ride *ride, int64_t now, struct error *err)
 {
-        struct order *old = ride->predecessor;
+        struct ledger *ledger = conductor->options->ledger;
+        struct order *old = ledger_get(ledger, ride->order->replaces, err);
 
+        /* It was at rest: others may have recorded something of it since it was read. */
+        if (!old)
+                return false;
+        order_free(ride->predecessor);
+        ride->predecessor = old;
         old->superseded_by = ride->order->number;
         old->state = ORDER_SUPERSEDED;
-        return ledger_update(conductor->options->ledger, old, "superseded", now, err);
+        return ledger_update(ledger, old, "superseded", now, err);
 }
 
 static bool

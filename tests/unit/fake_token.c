@@ -46,6 +46,8 @@ static bool
 called(enum fake_call call, struct error *err)
 {
         fake_token.counts[call]++;
+        if (fake_token.meanwhile)
+                fake_token.meanwhile(call);
         if (fake_token.failures[call] == ERROR_NONE)
                 return true;
         return error_set(err, fake_token.failures[call], "the fake token was told to fail");

@@ -36,6 +36,7 @@ struct fake_token {
         unsigned counts[FAKE_CALLS];          /* calls so far */
         enum error_kind failures[FAKE_CALLS]; /* every call fails with this, until reset */
         unsigned hang_ms;                     /* every FAKE_MAKE sleeps this long */
+        void (*meanwhile)(enum fake_call);    /* what others do during a call; may be NULL */
 };
 
 extern struct fake_token fake_token;

@@ -548,6 +548,43 @@ a_predecessor_is_superseded_later_when_the_token_went_away(void **state)
         order_free(old);
 }
 
+/* Another process, while the token destroys the old certificate object. */
+static void
+record_installation(enum fake_call call)
+{
+        struct error err = { 0 };
+        struct ledger *other = call == FAKE_DESTROY ? ledger_open(folder, &err) : NULL;
+        struct order *old = other ? ledger_get(other, 1, &err) : NULL;
+
+        if (old) {
+                old->state = ORDER_INSTALLED;
+                old->installed_at = 4711;
+                if (!ledger_update(other, old, "installed", 4711, &err))
+                        abort();
+        }
+        order_free(old);
+        ledger_close(other);
+}
+
+static void
+what_others_record_of_a_predecessor_meanwhile_stays(void **state)
+{
+        struct order *successor = new_order("device-1");
+        struct order *old;
+
+        (void)state;
+        run(new_order("device-1"));
+        successor->replaces = back->number;
+        successor->wishes.key_uri = text_copy("pkcs11:serial=f00d;object=device-1");
+        fake_token.meanwhile = record_installation;
+        run(successor);
+        assert_stopped(ERROR_NONE, ORDER_DELIVERED);
+        old = reload(1);
+        assert_int_equal(old->state, ORDER_SUPERSEDED);
+        assert_int_equal(old->installed_at, 4711);
+        order_free(old);
+}
+
 /* -- stopping -------------------------------------------------------------------------------- */
 
 static void
@@ -641,6 +678,7 @@ main(void)
                 TEST(a_certificate_of_another_root_waits_for_a_person),
                 TEST(a_successor_supersedes_and_removes_the_old_certificate_object),
                 TEST(a_predecessor_is_superseded_later_when_the_token_went_away),
+                TEST(what_others_record_of_a_predecessor_meanwhile_stays),
                 TEST(the_first_signal_keeps_what_was_in_flight),
                 TEST(facts_are_told_only_after_they_are_on_record),
                 TEST(a_delivered_file_that_was_lost_is_written_again),
