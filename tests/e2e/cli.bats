@@ -167,6 +167,21 @@ typed() {
         run -3 --separate-stderr resume
 }
 
+@test "a module that hangs is left behind by every verb that asks a token" {
+        local call verb
+        token_make
+        for call in C_Initialize C_GetSlotList C_OpenSession; do
+                break_with "$call hang"
+                for verb in "token info" "key list" "cert list" "doctor --no-prompt"; do
+                        # shellcheck disable=SC2086
+                        run --separate-stderr timeout 20 "$BUILD/p11cert" $verb --output json --token-timeout 1s \
+                                --module "$MODULE" --token "$TOKEN" --pin-source "file:$SANDBOX/pin"
+                        [ "$status" = 6 ] || { echo "$call, $verb: $status $output" >&2; false; }
+                        [ "$(jq -r .error.kind <<<"$output")" = token-hangs ]
+                done
+        done
+}
+
 @test "a held order is not issued, a delivered one not submitted, and each says what would do" {
         token_make
         localpca_start
