@@ -190,9 +190,9 @@ typed() {
         done_well p11cert csr "${options[@]}" --subject CN=held "$SANDBOX/held.csr"
         refused held 4 issue --subject CN=held
         grep -q 'p11cert submit held' <<<"$stderr"
-        done_well issue --subject CN=done
-        refused order-state 1 p11cert submit done --output json
-        run -3 --separate-stderr p11cert fetch done
+        done_well issue --subject CN=ready
+        refused order-state 1 p11cert submit ready --output json
+        run -3 --separate-stderr p11cert fetch ready
         refused order-differs 2 p11cert csr --output json "${options[@]}" --subject CN=held,O=Other
 }
 
