@@ -89,7 +89,6 @@ sans_der(const struct wishes *wishes, struct buf *out, struct error *err)
 static void
 add_attributes(struct buf *out, struct view extensions)
 {
-        CLEANUP(buf_cleanup) struct buf values = { 0 };
         CLEANUP(buf_cleanup) struct buf fields = { 0 };
         CLEANUP(buf_cleanup) struct buf attributes = { 0 };
 
