@@ -107,6 +107,13 @@ bool key_check(struct key *key, struct view spki, struct error *err) MUST_CHECK;
 /* Destroy the pair (and nothing else) on the token. */
 bool key_destroy(struct key *key, struct error *err) MUST_CHECK;
 
+/*
+ * Destroy every key and every certificate that carries `id` (--replace): a certificate left beside
+ * a new key would be taken for that key's.  A certificate that the token itself protects stays
+ * (YubiKeys show the slot's attestation under the key's id).
+ */
+bool token_clear_id(struct token *token, struct view id, struct error *err) MUST_CHECK;
+
 /* -- certificates and other objects -------------------------------------------------------- */
 
 /*

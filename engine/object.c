@@ -173,3 +173,34 @@ token_taken(struct token *token, struct view id, const char *label, char **uris,
         *uris = text.len ? (char *)text.data : NULL;
         return true;
 }
+
+/* -- an id is to be used anew -------------------------------------------------------------- */
+
+static bool
+clear_class(struct token *token, CK_OBJECT_CLASS class, struct view id, struct error *err)
+{
+        CLEANUP(free_cleanup) CK_OBJECT_HANDLE *handles = NULL;
+        size_t count = 0;
+
+        if (!objects_of_class(token, class, id, NULL, &handles, &count, err))
+                return false;
+        for (size_t i = 0; i < count; i++) {
+                CK_RV rv = MODULE_CALL(
+                        token->module->calls->C_DestroyObject(token->session, handles[i]));
+                bool protected = class == CKO_CERTIFICATE && rv == CKR_ACTION_PROHIBITED;
+
+                if (rv != CKR_OK && rv != CKR_OBJECT_HANDLE_INVALID && !protected)
+                        return token_error(token, err, rv, "cannot destroy what is to be replaced");
+        }
+        return true;
+}
+
+bool
+token_clear_id(struct token *token, struct view id, struct error *err)
+{
+        assert(id.len);
+        /* The private key first: what an interruption leaves behind cannot sign. */
+        return token_may_write(token, err) && clear_class(token, CKO_PRIVATE_KEY, id, err) &&
+               clear_class(token, CKO_PUBLIC_KEY, id, err) &&
+               clear_class(token, CKO_CERTIFICATE, id, err);
+}

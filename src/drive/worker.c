@@ -241,22 +241,62 @@ look_for_public(struct worker *worker, struct work *work)
         return true;
 }
 
-/* Whose digest is recorded, so that it is never taken for the new key. */
+/*
+ * Whose digest is recorded, so that it is never taken for the new key.  A key that p11cert cannot
+ * read is none that it could take; of several, one digest would leave the others in doubt.
+ */
 static bool
 note_old_key(struct worker *worker, struct work *work)
 {
         const struct wishes *wishes = &work->order->wishes;
-        struct error absent = { 0 };
+        struct error trouble = { 0 };
         struct key *old = key_find(worker->token, view_buf(&wishes->given_id), NULL,
-                                   view_of(NULL, 0), &absent);
+                                   view_of(NULL, 0), &trouble);
         uint8_t digest[32];
 
-        if (!old)
+        if (!old && (trouble.kind == ERROR_KEY_ABSENT || trouble.kind == ERROR_MECHANISM))
                 return true;
+        if (!old && trouble.kind == ERROR_KEY_AMBIGUOUS) {
+                error_set(&work->error, ERROR_KEY_AMBIGUOUS,
+                          "several keys have that id, and --replace takes the place of one");
+                return error_advise(&work->error, "delete those that are not needed with the "
+                                                  "token's own tool, or give another --id");
+        }
+        if (!old) {
+                work->error = trouble;
+                return false;
+        }
         sha256(key_spki(old), digest);
         buf_set(&work->old_key_sha256, view_of(digest, sizeof(digest)));
         key_free(old);
         return true;
+}
+
+/* What has the label under another id is not what --replace means. */
+static bool
+label_may_stay(struct worker *worker, struct work *work)
+{
+        const struct wishes *wishes = &work->order->wishes;
+        struct object_facts *list = NULL;
+        size_t count = 0;
+        bool good = true;
+
+        if (!wishes->label)
+                return true;
+        if (!token_find_objects(worker->token, NULL, view_of(NULL, 0), wishes->label, &list, &count,
+                                &work->error))
+                return false;
+        for (size_t i = 0; good && i < count; i++) {
+                good = view_equal(view_buf(&list[i].id), view_buf(&wishes->given_id));
+                if (good)
+                        continue;
+                error_set(&work->error, ERROR_OBJECT_EXISTS,
+                          "the token already has an object with that label under another id");
+                error_about(&work->error, "%s", list[i].uri);
+                error_advise(&work->error, "choose another --label");
+        }
+        objects_free(list, count);
+        return good;
 }
 
 /* An id or a label given by hand must be free. */
@@ -274,7 +314,7 @@ look_for_taken(struct worker *worker, struct work *work)
         if (!uris)
                 return true;
         if (wishes->replace && wishes->given_id.len)
-                return note_old_key(worker, work);
+                return label_may_stay(worker, work) && note_old_key(worker, work);
         error_set(&work->error, ERROR_OBJECT_EXISTS, "the token already has an object with that %s",
                   wishes->given_id.len ? "id" : "label");
         error_about(&work->error, "%s", uris);
@@ -322,20 +362,17 @@ do_recover(struct worker *worker, struct work *work)
         return true;
 }
 
-/* --replace: what is kept under the given id goes, now that its digest is on record. */
+/*
+ * --replace: what is kept under the given id goes, its certificate too, now that the intent is on
+ * record.  A pair of our own was adopted before it came to this.
+ */
 static bool
 clear_given_id(struct worker *worker, struct work *work)
 {
-        const struct order *order = work->order;
+        const struct wishes *wishes = &work->order->wishes;
 
-        if (!order->wishes.replace || !order->old_key_sha256.len)
-                return true;
-        struct key *left =
-                key_recover(worker->token, order->wishes.key_type, view_buf(&order->key_id),
-                            view_buf(&order->old_key_sha256), &work->error);
-
-        key_free(left);
-        return work->error.kind == ERROR_NONE;
+        return !wishes->replace || !wishes->given_id.len ||
+               token_clear_id(worker->token, view_buf(&wishes->given_id), &work->error);
 }
 
 static bool

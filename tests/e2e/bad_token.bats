@@ -132,6 +132,27 @@ resumes() {
         one_of_each 0a
 }
 
+@test "what is replaced leaves nothing under its id: neither its certificate nor a key of another kind" {
+        done_well issue --subject CN=device-1 --id 0a
+        done_well issue --subject CN=device-2 --id 0a --replace
+        delivered
+        one_of_each 0a
+        on_token --keypairgen --key-type EC:edwards25519 --id 0b --label other >/dev/null
+        done_well issue --subject CN=device-3 --id 0b --replace
+        delivered
+        [ "$(ids_of privkey | sort | tr '\n' ' ')" = "0a 0b " ]
+        [ "$(ids_of cert | sort | tr '\n' ' ')" = "0a 0b " ]
+}
+
+@test "several keys under one id, or a label under another id, are not replaced" {
+        on_token --keypairgen --key-type EC:prime256v1 --id 0a --label one >/dev/null
+        on_token --keypairgen --key-type EC:prime256v1 --id 0b --label two >/dev/null
+        refused object-exists 1 issue --subject CN=device-1 --id 0a --label two --replace
+        on_token --keypairgen --key-type EC:prime256v1 --id 0a --label three >/dev/null
+        refused key-ambiguous 2 issue --subject CN=device-1 --id 0a --replace
+        [ "$(ids_of privkey | sort | tr '\n' ' ')" = "0a 0a 0b " ]
+}
+
 @test "pulled at any moment, told in any module's way: the order waits, and goes on" {
         local style call
         for style in removed opensc ykcs11; do

@@ -146,6 +146,29 @@ token_taken(struct token *token, struct view id, const char *label, char **uris,
         return true;
 }
 
+bool
+token_find_objects(struct token *token, const char *kind, struct view id, const char *label,
+                   struct object_facts **list, size_t *count, struct error *err)
+{
+        (void)token, (void)kind, (void)id, (void)label, (void)err;
+        *list = NULL;
+        *count = 0;
+        return true;
+}
+
+void
+objects_free(struct object_facts *list, size_t count)
+{
+        (void)list, (void)count;
+}
+
+bool
+token_clear_id(struct token *token, struct view id, struct error *err)
+{
+        (void)token, (void)id;
+        return called(FAKE_DESTROY, err);
+}
+
 /* -- keys ------------------------------------------------------------------------------------ */
 
 static struct key *
