@@ -1,6 +1,7 @@
 /*
  * p11cert: reads the command line, runs one verb, prints its answer and its error once.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +190,22 @@ run_words(struct command *command, char *const *words, size_t count, struct erro
         return command->verb && run_verb(command, words + used, count - used, err);
 }
 
+/*
+ * A standard descriptor that came closed would be given to the next file that is opened, and talk
+ * would be written into it.  What stands in refuses to be used: read from as stdin, written to as
+ * stdout or stderr.
+ */
+static void
+fill_standard_descriptors(void)
+{
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+                if (fcntl(fd, F_GETFD) >= 0)
+                        continue;
+                if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+                        _exit(1);
+        }
+}
+
 /* A reader that went away is a failed write, not a death in the middle of an order. */
 static void
 ignore_signal(int number)
@@ -199,6 +216,7 @@ ignore_signal(int number)
 int
 main(int argc, char **argv)
 {
+        fill_standard_descriptors();
         /* The application's view is asked of a process that has done nothing yet. */
         if (argc > 1 && strcmp(argv[1], "witness-child") == 0)
                 return witness_child();

@@ -104,6 +104,22 @@ typed() {
         [ -z "$stderr" ]
 }
 
+@test "a standard descriptor that came closed is not given to another file" {
+        command -v strace >/dev/null || skip "strace is not here"
+        token_make
+        localpca_start
+        local options
+        mapfile -t options < <(token_options)
+        # Whatever is opened as 0, 1 or 2 would be written into by talk, or read as input.
+        for closed in '0<&-' '1>&-' '2>&-' '0<&- 1>&- 2>&-'; do
+                ASAN_OPTIONS=detect_leaks=0 run -- strace -f -e trace=openat,socket,eventfd2,memfd_create,pipe2,accept4 \
+                        -o "$SANDBOX/trace" bash -c "exec \"\$@\" $closed" - "$BUILD/p11cert" --no-prompt issue \
+                        --ca "$CA_ARN" --endpoint-url "$ENDPOINT" "${options[@]}" --subject "CN=d$RANDOM$RANDOM"
+                run ! grep -E '(ledger|certificates|tokens|socket|eventfd|memfd|pipe).*= [012]$' "$SANDBOX/trace"
+        done
+        [ "$(p11cert list --output json | jq '[.orders[] | select(.state == "delivered")] | length')" = 4 ]
+}
+
 @test "bash completes verbs, options and their values" {
         # shellcheck disable=SC1090
         . <("$BUILD/p11cert" completion bash)
