@@ -252,6 +252,8 @@ apply_issue(struct conductor *conductor, struct ride *ride, const struct aws_rep
         } else {
                 ride->doubt = true;
                 ride->composed = false;
+                /* A verdict is never sent again: what an earlier send may have led to stays. */
+                order->maybe_duplicate |= error_is_verdict(reply->error.kind);
         }
         stop_over_reply(conductor, ride, reply);
 }
@@ -359,14 +361,22 @@ ride_apply_reply(struct conductor *conductor, struct ride *ride, const struct aw
 
 /* -- the verdict ------------------------------------------------------------------------------ */
 
-/* What the ledger shows of the certificate. */
+/*
+ * What the ledger shows of the certificate.  One that cannot be read is not what was asked for; its
+ * serial number is still what it is revoked by.
+ */
 static bool
 note_certificate(struct order *order, struct error *err)
 {
         struct certificate_facts facts = { 0 };
+        struct error broken = { 0 };
 
-        if (!certificate_facts_read(view_buf(&order->certificate), &facts, err))
-                return false;
+        if (!certificate_facts_read(view_buf(&order->certificate), &facts, &broken)) {
+                free(order->serial);
+                order->serial = certificate_serial(view_buf(&order->certificate));
+                return error_set(err, ERROR_NOT_AS_ASKED,
+                                 "the certificate is not what was asked for: %s", broken.what);
+        }
         text_assign(&order->serial, facts.serial);
         text_assign(&order->fingerprint, facts.fingerprint);
         order->not_before = facts.not_before;

@@ -120,6 +120,14 @@ certificate_facts_read(struct view der, struct certificate_facts *facts, struct 
         return true;
 }
 
+char *
+certificate_serial(struct view der)
+{
+        CLEANUP(x509_cleanup) X509 *certificate = x509_read(der);
+
+        return certificate ? x509_serial(certificate) : NULL;
+}
+
 /* -- PEM and DER -------------------------------------------------------------------------- */
 
 static bool

@@ -35,6 +35,12 @@ bool certificate_facts_read(struct view der, struct certificate_facts *facts,
                             struct error *err) MUST_CHECK;
 
 /*
+ * The serial number alone, as certificate_facts has it, of a certificate whose other parts may be
+ * beyond reading; NULL without one.  The caller frees.
+ */
+char *certificate_serial(struct view der);
+
+/*
  * Read PEM: the first certificate, and all that follow it (`rest`: DER, one after the other; may
  * be NULL).  Glued PEM blocks ("-----END CERTIFICATE----------BEGIN…"), CRLF and text between the
  * blocks are accepted; DER instead of PEM too.  ERROR_INPUT when there is none, or for more than

@@ -143,6 +143,9 @@ issue(const cJSON *body)
                       "critical,digitalSignature,keyEncipherment");
         add_extension(issued, roots[root].certificate, NID_ext_key_usage, "serverAuth,clientAuth");
         copy_sans(issued, csr);
+        if (fake_ca.broken)
+                add_extension(issued, roots[root].certificate, NID_subject_alt_name,
+                              "DER:30:03:82:01");
         assert(X509_sign(issued, roots[root].key, EVP_sha256()) > 0);
         EVP_PKEY_free(key);
         X509_REQ_free(csr);

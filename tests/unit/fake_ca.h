@@ -25,6 +25,7 @@ struct fake_ca {
         unsigned issued;     /* certificates for distinct idempotency tokens */
         unsigned pending;    /* GetCertificate says "in progress" this often */
         bool wrong_key;      /* certificates are for another key */
+        bool broken;         /* an extension of certificates does not decode */
         bool other_root;     /* certificates come from a foreign hierarchy */
         const char *status;  /* of the CA; "ACTIVE" */
         char last_token[64]; /* idempotency token of the last IssueCertificate */

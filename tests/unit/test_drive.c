@@ -440,6 +440,20 @@ a_refusal_for_good_is_a_verdict(void **state)
 }
 
 static void
+a_refusal_after_a_lost_answer_admits_that_there_may_be_a_certificate(void **state)
+{
+        (void)state;
+        fake_ca.failures[FAKE_ISSUE] =
+                (struct fake_failure){ ERROR_NETWORK, .maybe_done = true, .times = 1 };
+        run(new_order("device-1"));
+        assert_stopped(ERROR_NETWORK, ORDER_REQUESTED);
+        fake_ca.failures[FAKE_ISSUE] = (struct fake_failure){ .kind = ERROR_REQUEST_REFUSED };
+        run(reload(back->number));
+        assert_stopped(ERROR_REQUEST_REFUSED, ORDER_FAILED);
+        assert_true(back->maybe_duplicate);
+}
+
+static void
 a_denial_leaves_the_order_where_it_is(void **state)
 {
         (void)state;
@@ -493,6 +507,17 @@ a_certificate_for_another_key_is_never_delivered(void **state)
         assert_int_equal(fake_token.certificate_count, 0);
         assert_null(back->file_certificate);
         assert_true(back->certificate.len > 0);
+        assert_non_null(back->serial);
+}
+
+static void
+a_certificate_that_cannot_be_read_is_not_what_was_asked(void **state)
+{
+        (void)state;
+        fake_ca.broken = true;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_NOT_AS_ASKED, ORDER_FAILED);
+        assert_int_equal(fake_token.certificate_count, 0);
         assert_non_null(back->serial);
 }
 
@@ -670,11 +695,13 @@ main(void)
                 TEST(after_four_and_a_half_minutes_a_lost_answer_may_mean_a_duplicate),
                 TEST(a_request_that_never_left_is_no_duplicate_however_late),
                 TEST(a_refusal_for_good_is_a_verdict),
+                TEST(a_refusal_after_a_lost_answer_admits_that_there_may_be_a_certificate),
                 TEST(a_denial_leaves_the_order_where_it_is),
                 TEST(a_failed_issue_is_asked_once_more_with_a_new_token),
                 TEST(two_failed_issues_are_a_verdict),
                 TEST(an_outage_is_waited_out_when_there_is_time),
                 TEST(a_certificate_for_another_key_is_never_delivered),
+                TEST(a_certificate_that_cannot_be_read_is_not_what_was_asked),
                 TEST(a_certificate_of_another_root_waits_for_a_person),
                 TEST(a_successor_supersedes_and_removes_the_old_certificate_object),
                 TEST(a_predecessor_is_superseded_later_when_the_token_went_away),
