@@ -369,7 +369,8 @@ judge_answer(struct aws_client *client, struct operation *operation,
 
         fault_read(&call, &read, &fault);
         fault_explain(&call, &read, &fault, &operation->error);
-        operation->maybe_done |= !fault.refusal;
+        /* What refuses speaks for the last connection only, not for one that died before it. */
+        operation->maybe_done |= !fault.refusal || answer->sent_again;
         operation->throttled += fault.retry == RETRY_THROTTLED;
         return fault.retry;
 }

@@ -194,6 +194,7 @@ about_to_send(void *context, char *remote, char *local, int remote_port, int loc
                 exchange->too_late = true;
                 return CURL_PREREQFUNC_ABORT;
         }
+        exchange->answer->sent_again = exchange->answer->sent;
         exchange->answer->sent = true;
         return CURL_PREREQFUNC_OK;
 }

@@ -42,7 +42,8 @@ enum http_outcome {
 struct http_answer {
         void *tag;
         enum http_outcome outcome;
-        bool sent; /* a connection stood and the request went onto it, in part at least */
+        bool sent;       /* a connection stood and the request went onto it, in part at least */
+        bool sent_again; /* the same, before the connection that brought the answer */
         int status;
         struct buf body;
         char content_type[64]; /* these: empty when not there */

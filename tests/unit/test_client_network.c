@@ -108,6 +108,23 @@ a_kept_connection_that_died_is_replaced_unnoticed(void **state)
 }
 
 static void
+a_refusal_says_nothing_of_a_connection_that_died_before_it(void **state)
+{
+        START({ 0 }, { .deed = STANDIN_CLOSE },
+              { .status = 400,
+                .headers = "x-amzn-ErrorType: AccessDeniedException\r\n",
+                .body = "{\"message\":\"no\"}" });
+
+        aws_reply_free(ask_once("GetCertificate"));
+        struct aws_reply *reply = ask_once("IssueCertificate");
+
+        assert_kind(reply, ERROR_DENIED);
+        assert_true(reply->maybe_done);
+        aws_reply_free(reply);
+        assert_int_equal(standin_requests(bench.standin), 3);
+}
+
+static void
 a_kept_connection_is_not_replaced_after_the_last_moment(void **state)
 {
         START({ 0 }, { .deed = STANDIN_CLOSE, .delay_ms = 300 }, { 0 });
@@ -320,6 +337,7 @@ main(void)
                 ROW(an_answer_over_the_bound_is_refused),
                 ROW(a_lost_connection_is_tried_again),
                 ROW(a_kept_connection_that_died_is_replaced_unnoticed),
+                ROW(a_refusal_says_nothing_of_a_connection_that_died_before_it),
                 ROW(a_kept_connection_is_not_replaced_after_the_last_moment),
                 ROW(nothing_is_sent_after_the_last_moment),
                 ROW(no_retry_starts_after_the_last_moment),
