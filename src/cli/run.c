@@ -184,11 +184,27 @@ run_verdict(const struct order *order, struct error *err)
         return error_advise(err, "go on with: p11cert resume");
 }
 
+/* The run as a whole failed: its orders are answered all the same, with what the ledger lacks. */
+static bool
+answer_aborted(struct run *run, bool one, struct error *err)
+{
+        struct command *command = run->command;
+
+        if (run->count && run->orders[0]->error.kind != ERROR_NONE)
+                *err = run->orders[0]->error;
+        for (size_t i = 0; !one && command->output != OUTPUT_TEXT && i < run->count; i++)
+                command_stream_order(command, run->orders[i], show_order_line);
+        if (one && run->count)
+                command_answer_order(command, run->orders[0], show_order_summary);
+        buf_clear(&command->text);
+        return false;
+}
+
 bool
 run_one(struct run *run, struct error *err)
 {
         if (!run_move(run, err))
-                return false;
+                return answer_aborted(run, true, err);
         if (!run->count) {
                 error_set(err, ERROR_TOKEN_HANGS, "the token's module does not answer");
                 return error_advise(err, "unplug the token and plug it in again, then: p11cert "
@@ -217,7 +233,7 @@ run_many(struct run *run, struct error *err)
         size_t failed = 0;
 
         if (!run_move(run, err))
-                return false;
+                return answer_aborted(run, false, err);
         for (size_t i = 0; i < run->count; i++) {
                 struct error why = { 0 };
 

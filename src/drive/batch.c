@@ -508,6 +508,9 @@ abort_run(struct conductor *conductor, const struct error *err)
                 if (ride->at_worker)
                         continue;
                 ride->order->error = *err;
+                if (ride->fact_count && ride->order->certificate_arn)
+                        error_about(&ride->order->error, "certificate ARN %s",
+                                    ride->order->certificate_arn);
                 if (conductor->done)
                         conductor->done(conductor->context, MOVE(ride->order));
                 ride_free(ride);

@@ -127,6 +127,28 @@ teardown() {
         [ "$(issued)" = 1 ]
 }
 
+@test "a disk that fills up while the CA issues: the ARN that could not be recorded is told, however quietly" {
+        mkdir "$SANDBOX/small"
+        mount -t tmpfs -o size=3M,mode=700 none "$SANDBOX/small"
+        export P11CERT_STATE=$SANDBOX/small/state
+        localpca_again --latency 400ms
+        local status=0
+        issue -q --subject CN=device-1 >"$SANDBOX/answer" 2>"$SANDBOX/talk" 3>&- &
+        until [ "$(issued)" = 1 ]; do sleep 0.01; done
+        head -c 4M /dev/zero >"$SANDBOX/small/filler" 2>/dev/null || true
+        wait $! || status=$?
+        [ "$status" = 12 ]
+        output=$(<"$SANDBOX/answer")
+        is '.order == 1 and .error.kind == "ledger-full" and (.certificate_arn | length > 0)'
+        is '.certificate_arn as $arn | .error.about | contains($arn)'
+        rm "$SANDBOX/small/filler"
+        done_well resume
+        done_well show device-1
+        delivered
+        is '.maybe_duplicate == false'
+        [ "$(issued)" = 1 ]
+}
+
 @test "a folder for the files that is none" {
         echo >"$SANDBOX/file"
         refused file 1 issue --subject CN=device-1 --out "$SANDBOX/file"
