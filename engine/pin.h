@@ -49,7 +49,8 @@ const char *pin_source_text(const struct pin_source *source, char *out, size_t s
  * old; a prompt is never refused).  Never the PIN.
  *
  * pin_guard_check fails with ERROR_PIN_REFUSED when the record says that this unchanged source was
- * refused; pin_guard_record notes a refusal; pin_guard_forget removes the record after a success.
+ * refused; pin_guard_record notes a refusal beside those of other sources; pin_guard_forget removes
+ * the record after a success.
  */
 bool pin_guard_check(const char *folder, const char *manufacturer, const char *serial,
                      const struct pin_source *source, struct error *err) MUST_CHECK;

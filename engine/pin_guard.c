@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-enum { RECORD_MOST = 1024, UNCHANGED_S = 24 * 60 * 60 };
+enum { RECORD_MOST = 4096, UNCHANGED_S = 24 * 60 * 60 };
 
 static char *
 record_path(const char *folder, const char *manufacturer, const char *serial)
@@ -49,25 +49,52 @@ is_guarded(const char *folder, const struct pin_source *source)
         return folder && source && source->kind != PIN_PROMPT && source->kind != PIN_NONE;
 }
 
-/* The record has two lines: when it was refused, and the state of the source. */
+/* A line of the record: when it was refused, and the state of the source. */
+static bool
+line_matches(const char *line, size_t length, const char *state, bool dated)
+{
+        size_t digits = strspn(line, "0123456789");
+        int64_t refused = 0;
+
+        if (digits >= length || line[digits] != ' ' || length - digits - 1 != strlen(state) ||
+            memcmp(line + digits + 1, state, strlen(state)) != 0)
+                return false;
+        CLEANUP(free_cleanup) char *when = text_copy_length(line, digits);
+
+        if (!dated || !number_parse(when, 0, INT64_MAX, &refused))
+                return true;
+        /* A clock that went back proves nothing: still the same. */
+        return clock_now() - refused < UNCHANGED_S;
+}
+
 static bool
 record_matches(const char *record, const struct pin_source *source)
 {
         CLEANUP(free_cleanup) char *state = source_state(source);
-        const char *newline = strchr(record, '\n');
-        int64_t refused = 0;
 
-        if (!newline)
-                return false;
-        CLEANUP(free_cleanup) char *when = text_copy_length(record, (size_t)(newline - record));
-        size_t length = strcspn(newline + 1, "\n");
+        for (const char *line = record; *line;) {
+                size_t length = strcspn(line, "\n");
 
-        if (length != strlen(state) || memcmp(newline + 1, state, length) != 0)
-                return false;
-        if (source->kind == PIN_FILE || !number_parse(when, 0, INT64_MAX, &refused))
-                return true;
-        /* A clock that went back proves nothing: still the same. */
-        return clock_now() - refused < UNCHANGED_S;
+                if (line_matches(line, length, state, source->kind != PIN_FILE))
+                        return true;
+                line += length + (line[length] == '\n');
+        }
+        return false;
+}
+
+/* Add to `record` the lines of other sources, while they fit. */
+static void
+keep_lines(const char *before, const char *state, struct buf *record)
+{
+        for (const char *line = before; *line;) {
+                size_t length = strcspn(line, "\n");
+
+                if (record->len + length + 1 > RECORD_MOST)
+                        return;
+                if (length && !line_matches(line, length, state, false))
+                        buf_format(record, "%.*s\n", (int)length, line);
+                line += length + (line[length] == '\n');
+        }
 }
 
 bool
@@ -103,11 +130,17 @@ pin_guard_record(const char *folder, const char *manufacturer, const char *seria
                 return true;
         CLEANUP(free_cleanup) char *path = record_path(folder, manufacturer, serial);
         CLEANUP(free_cleanup) char *state = source_state(source);
-        CLEANUP(free_cleanup)
-        char *record = text_format("%lld\n%s\n", (long long)clock_now(), state);
+        CLEANUP(buf_cleanup) struct buf before = { 0 };
+        CLEANUP(buf_cleanup) struct buf record = { 0 };
+        struct error ignored = { 0 };
 
+        /* The newest first, and as many as there is room for: two sources that take turns at being
+         * wrong must not make each other forgotten. */
+        buf_format(&record, "%lld %s\n", (long long)clock_now(), state);
+        if (file_exists(path) && file_read(path, RECORD_MOST, &before, &ignored))
+                keep_lines(buf_text(&before), state, &record);
         return file_make_folder(folder, 0700, err) &&
-               file_write(path, 0600, view_text(record), err);
+               file_write(path, 0600, view_buf(&record), err);
 }
 
 void

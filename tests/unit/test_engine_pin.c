@@ -251,6 +251,27 @@ an_unchanged_file_is_refused_until_it_changes(void **state)
 }
 
 static void
+sources_that_are_refused_in_turn_are_all_remembered(void **state)
+{
+        CLEANUP(free_cleanup) char *guard = text_format("%s/turns", folder);
+        struct error err = { 0 };
+        char *names[] = { (char[]){ "ONE" }, (char[]){ "TWO" }, (char[]){ "THREE" } };
+
+        (void)state;
+        for (size_t round = 0; round < 2; round++) {
+                for (size_t i = 0; i < 3; i++)
+                        assert_done(pin_guard_record(guard, "maker", "07",
+                                                     &(struct pin_source){ PIN_ENV, names[i] },
+                                                     &err),
+                                    err);
+        }
+        for (size_t i = 0; i < 3; i++)
+                assert_refused(pin_guard_check(guard, "maker", "07",
+                                               &(struct pin_source){ PIN_ENV, names[i] }, &err),
+                               err, ERROR_PIN_REFUSED);
+}
+
+static void
 a_success_makes_the_guard_forget(void **state)
 {
         CLEANUP(free_cleanup) char *guard = text_format("%s/guard", folder);
@@ -322,9 +343,9 @@ a_record_holds_no_pin_and_ages_where_change_cannot_be_seen(void **state)
         assert_int_equal(stat(guard, &status), 0);
         assert_int_equal(status.st_mode & 0777, 0700);
 
-        const char *state_line = strchr(buf_text(&record), '\n');
+        const char *source_state = strchr(buf_text(&record), ' ');
         CLEANUP(free_cleanup)
-        char *aged = text_format("%lld%s", (long long)clock_now() - 25 * 60 * 60, state_line);
+        char *aged = text_format("%lld%s", (long long)clock_now() - 25 * 60 * 60, source_state);
 
         assert_done(file_write(path, 0600, view_text(aged), &err), err);
         assert_done(pin_guard_check(guard, "maker", "06", &source, &err), err);
@@ -346,6 +367,7 @@ main(void)
                 cmocka_unit_test(a_command_that_fails_gives_no_pin),
                 cmocka_unit_test(a_command_may_hold_secrets_and_only_its_program_is_shown),
                 cmocka_unit_test(an_unchanged_file_is_refused_until_it_changes),
+                cmocka_unit_test(sources_that_are_refused_in_turn_are_all_remembered),
                 cmocka_unit_test(a_success_makes_the_guard_forget),
                 cmocka_unit_test(a_variable_stays_refused_and_a_prompt_never_is),
                 cmocka_unit_test(a_record_holds_no_pin_and_ages_where_change_cannot_be_seen),
