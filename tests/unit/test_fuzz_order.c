@@ -10,8 +10,8 @@ static const char *const texts[] = {
         "CN=device-1,O=Example\\, Inc.+OU=a,C=DE",
         "CN=#1e0400610062,1.2.3=#3003020101,UID=\\20x\\ ",
         "CN=Lu\\C4\\8Di\\C4\\87,DC=example,serialNumber=7",
-        "dns:*.b\xc3\xbc"
-        "cher.example",
+        ("dns:*.b\xc3\xbc"
+         "cher.example"),
         "ip:2001:db8::ffff:10.0.0.1",
         "email:some.one@example.com",
         "uri:https://user@host.example:8443/a%20b?c#d",

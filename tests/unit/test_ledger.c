@@ -57,9 +57,9 @@ static void
 a_folder_that_others_may_enter_is_refused(void **state)
 {
         CLEANUP(free_cleanup) char *place = text_format("%s/open", (char *)*state);
-        CLEANUP(close_cleanup) struct ledger *ledger = open_ledger(place);
         struct error err = { 0 };
 
+        ledger_close(open_ledger(place));
         assert_int_equal(chmod(place, 0755), 0);
         assert_refused(ledger_open(place, &err), err, ERROR_CONFIG);
         assert_non_null(strstr(err.next, "chmod 700"));

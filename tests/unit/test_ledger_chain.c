@@ -252,7 +252,6 @@ a_backup_is_whole_while_others_write_and_nobody_elses_to_read(void **state)
 {
         CLEANUP(free_cleanup) char *place = text_format("%s/copy", (char *)*state);
         CLEANUP(free_cleanup) char *file = text_format("%s/ledger.db", place);
-        CLEANUP(close_cleanup) struct ledger *ledger = NULL;
         CLEANUP(close_cleanup) struct ledger *reader = NULL;
         CLEANUP(close_cleanup) struct ledger *writer = NULL;
         CLEANUP(close_cleanup) struct ledger *copy = NULL;
@@ -284,7 +283,6 @@ a_backup_overwrites_nothing(void **state)
 {
         CLEANUP(free_cleanup) char *file = text_format("%s/precious", (char *)*state);
         CLEANUP(close_cleanup) struct ledger *ledger = open_ledger(*state);
-        CLEANUP(buf_cleanup) struct buf back = { 0 };
         struct error err = { 0 };
 
         assert_done(file_write(file, 0600, view_text(""), &err), err);

@@ -20,8 +20,8 @@ a_name_is_a_file_name_that_hides_nothing(void **state)
                 "a/b",
                 "../a",
                 "a\nb",
-                "b\xc3\xbc"
-                "cher",
+                ("b\xc3\xbc"
+                 "cher"),
                 "a:b",
                 "01234567890123456789012345678901234567890123456789012345678901234",
         };
