@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <p11-kit/p11-kit.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -437,6 +438,24 @@ copy_token_flags(struct token_facts *facts, CK_FLAGS flags)
         facts->pin_locked = flags & CKF_USER_PIN_LOCKED;
 }
 
+/*
+ * SoftHSM says CKR_GENERAL_ERROR for the moment in which another process rewrites the token's file,
+ * as every login does: asked again, a little later each time (62 ms in all).
+ */
+static CK_RV
+token_info(struct module *module, CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+        enum { TRIES = 6 };
+        CK_RV rv = CKR_GENERAL_ERROR;
+
+        for (unsigned i = 0; i < TRIES && ckr_is_vague(rv); i++) {
+                if (i)
+                        (void)poll(NULL, 0, 1 << i);
+                rv = MODULE_CALL(module->calls->C_GetTokenInfo(slot, info));
+        }
+        return rv;
+}
+
 CK_RV
 module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_facts *facts)
 {
@@ -445,7 +464,7 @@ module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_facts *f
         CK_RV rv = MODULE_CALL(module->calls->C_GetSlotInfo(slot, &where));
 
         if (rv == CKR_OK)
-                rv = MODULE_CALL(module->calls->C_GetTokenInfo(slot, &info));
+                rv = token_info(module, slot, &info);
         if (rv != CKR_OK)
                 return rv;
         *facts = (struct token_facts){ .slot_id = slot };

@@ -1,5 +1,6 @@
 #include "engine/inside.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,18 @@ choose(const struct token_facts *list, size_t count, const struct uri *uri, size
         if (matches == 0)
                 return no_token_matches(list, count, blank_matches, err);
         return matches == 1 || several_match(list, count, uri, err);
+}
+
+/*
+ * While another process rewrites a SoftHSM token's file, which every login does, the token shows
+ * itself blank for a moment: a second look decides.
+ */
+static void
+wait_for_other_writers(void)
+{
+        enum { PAUSE_MS = 20 };
+
+        (void)poll(NULL, 0, PAUSE_MS);
 }
 
 /* -- sessions ----------------------------------------------------------------------------- */
@@ -218,9 +231,9 @@ start(struct token *token, struct error *err)
         return about_token(token, err);
 }
 
-struct token *
-token_open(struct modules *modules, const struct uri *uri, const struct token_login *login,
-           struct error *err)
+/* Find the one token; NULL and the error of choose(). */
+static struct token *
+find_token(struct modules *modules, const struct uri *uri, struct error *err)
 {
         struct token_facts *list = NULL;
         size_t count = 0;
@@ -236,6 +249,19 @@ token_open(struct modules *modules, const struct uri *uri, const struct token_lo
                 token->rung[0] = token->rung[1] = -1;
         }
         tokens_free(list, count);
+        return token;
+}
+
+struct token *
+token_open(struct modules *modules, const struct uri *uri, const struct token_login *login,
+           struct error *err)
+{
+        struct token *token = find_token(modules, uri, err);
+
+        if (!token && err->kind == ERROR_TOKEN_ABSENT) {
+                wait_for_other_writers();
+                token = find_token(modules, uri, err);
+        }
         if (!token)
                 return NULL;
         if (!keep_login(token, uri, login, err) || !start(token, err)) {
@@ -317,10 +343,10 @@ slot_is_listed(struct token *token, bool *listed, struct error *err)
         return true;
 }
 
-bool
-token_check(struct token *token, struct error *err)
+/* What the slot says now; ERROR_TOKEN_REMOVED where it has no token. */
+static bool
+read_slot(struct token *token, struct token_facts *now, struct error *err)
 {
-        struct token_facts now = { 0 };
         bool listed = false;
 
         /* The list first: for some modules it is what makes them look (ykcs11). */
@@ -328,16 +354,32 @@ token_check(struct token *token, struct error *err)
                 return false;
         if (!listed)
                 return is_gone(token, err);
-        CK_RV rv = module_token_facts(token->module, token->facts.slot_id, &now);
+        CK_RV rv = module_token_facts(token->module, token->facts.slot_id, now);
 
+        if (rv == CKR_OK)
+                return true;
         if (rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_REMOVED || rv == CKR_SLOT_ID_INVALID)
                 return is_gone(token, err);
-        if (rv != CKR_OK) {
-                ckr_error(err, rv, "cannot read the token's serial number");
-                return about_token(token, err);
-        }
+        ckr_error(err, rv, "cannot read the token's serial number");
+        return about_token(token, err);
+}
+
+bool
+token_check(struct token *token, struct error *err)
+{
+        struct token_facts now = { 0 };
+
+        if (!read_slot(token, &now, err))
+                return false;
         bool same = is_same_token(&token->facts, &now);
 
+        if (!same) {
+                token_facts_clear(&now);
+                wait_for_other_writers();
+                if (!read_slot(token, &now, err))
+                        return false;
+                same = is_same_token(&token->facts, &now);
+        }
         if (!same)
                 is_swapped(token, &now, err);
         else

@@ -58,6 +58,24 @@ nothing_is_written_to_another_token_in_the_same_slot(void **state)
 }
 
 static void
+a_token_that_is_being_rewritten_by_another_process_is_asked_again(void **state)
+{
+        struct error err = { 0 };
+
+        (void)state;
+        token_close(token);
+        rules("C_GetTokenInfo rv=CKR_GENERAL_ERROR token=breakable count=2\n");
+        token = token_open(modules, uri, &login, &err);
+        assert_done(token, err);
+        rules("C_GetTokenInfo rv=CKR_GENERAL_ERROR token=breakable count=2\n");
+        assert_done(token_check(token, &err), err);
+        rules("change-serial=0000 on=C_GetTokenInfo count=1\n");
+        assert_done(token_check(token, &err), err);
+        rules("C_GetTokenInfo rv=CKR_GENERAL_ERROR token=breakable\n");
+        assert_refused(token_check(token, &err), err, ERROR_TOKEN);
+}
+
+static void
 a_write_protected_token_is_read_and_never_written(void **state)
 {
         struct error err = { 0 };
@@ -223,6 +241,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 broken_test(a_token_that_was_pulled_is_told_as_such_and_taken_back),
                 broken_test(nothing_is_written_to_another_token_in_the_same_slot),
+                broken_test(a_token_that_is_being_rewritten_by_another_process_is_asked_again),
                 broken_test(a_write_protected_token_is_read_and_never_written),
                 broken_test(a_token_without_read_write_sessions_is_opened_for_reading),
                 broken_test(no_try_is_spent_on_a_pin_that_is_locked_or_has_one_try_left),
