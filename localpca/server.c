@@ -458,8 +458,7 @@ daemon_start(struct server *server, const struct sockaddr_storage *address, bool
                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST,
                                  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
                                  MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
-                                 MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_ARRAY,
-                                 tls ? keys : none, MHD_OPTION_END);
+                                 MHD_OPTION_ARRAY, tls ? keys : none, MHD_OPTION_END);
 
         if (daemon)
                 return daemon;

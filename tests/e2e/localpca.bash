@@ -96,3 +96,8 @@ status_of() {
         pca describe-certificate-authority --certificate-authority-arn "$1" \
                 --query CertificateAuthority.Status --output text
 }
+
+# stat_of FILTER: a figure of the server's own statistics.
+stat_of() {
+        curl -s --max-time 10 "$ENDPOINT/_localpca/stats" | jq -r "$1"
+}
