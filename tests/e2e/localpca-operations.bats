@@ -50,8 +50,10 @@ setup() {
         certificate_of "$CA_ARN" "$arn" "$SANDBOX/leaf.pem"
         before=$(date -d "$(openssl x509 -in "$SANDBOX/leaf.pem" -noout -startdate | cut -d= -f2)" +%s)
         after=$(date -d "$(openssl x509 -in "$SANDBOX/leaf.pem" -noout -enddate | cut -d= -f2)" +%s)
-        [ $((before - now + 3600)) -ge 0 ] && [ $((before - now + 3600)) -le 20 ]
-        [ $((after - now - 864000)) -ge 0 ] && [ $((after - now - 864000)) -le 20 ]
+        [ $((before - now + 3600)) -ge 0 ]
+        [ $((before - now + 3600)) -le 20 ]
+        [ $((after - now - 864000)) -ge 0 ]
+        [ $((after - now - 864000)) -le 20 ]
 }
 
 @test "IssueCertificate: absolute dates are taken to the second" {
@@ -105,7 +107,8 @@ END
         one=$(issue_for "$CA_ARN" "$SANDBOX/csr.pem" --idempotency-token same)
         two=$(issue_for "$CA_ARN" "$SANDBOX/csr.pem" --idempotency-token same)
         three=$(issue_for "$CA_ARN" "$SANDBOX/csr.pem" --idempotency-token other)
-        [ "$one" = "$two" ] && [ "$one" != "$three" ]
+        [ "$one" = "$two" ]
+        [ "$one" != "$three" ]
 }
 
 @test "GetCertificateAuthorityCertificate: the CA with its chain, a root without" {
