@@ -24,12 +24,22 @@ static const struct partition {
         { "aws", "", "amazonaws.com", "api.aws" },
 };
 
+/* "aws-cn-global": the partition as a whole, as far as services know such a thing. */
+static bool
+is_global_of(const char *region, const char *partition)
+{
+        size_t length = strlen(partition);
+
+        return strncmp(region, partition, length) == 0 && strcmp(region + length, "-global") == 0;
+}
+
 static const struct partition *
 partition_of(const char *region)
 {
         const struct partition *partition = partitions;
 
-        while (!text_starts(region, partition->region_prefix))
+        while (!text_starts(region, partition->region_prefix) &&
+               !is_global_of(region, partition->name))
                 partition++;
         return partition;
 }
@@ -60,19 +70,160 @@ endpoint_region_check(const char *region, struct error *err)
         return error_advise(err, "a Region looks like us-east-1: small letters, digits, hyphens");
 }
 
+/*
+ * Services with one host for a partition, or with another host than the pattern's; signed for
+ * `region`.  NULL: as the pattern says.
+ */
+static const struct exception {
+        const char *service;
+        const char *partition;
+        const char *region;
+        const char *hosts[2][2]; /* [dual-stack][FIPS] */
+} exceptions[] = {
+        { "iam",
+          "aws",
+          "us-east-1",
+          { { "iam.amazonaws.com", "iam-fips.amazonaws.com" },
+            { "iam.global.api.aws", "iam-fips.global.api.aws" } } },
+        { "iam",
+          "aws-cn",
+          "cn-north-1",
+          { { "iam.cn-north-1.amazonaws.com.cn", "iam-fips.amazonaws.com.cn" },
+            { "iam.global.api.amazonwebservices.com.cn",
+              "iam-fips.api.amazonwebservices.com.cn" } } },
+        { "iam",
+          "aws-us-gov",
+          "us-gov-west-1",
+          { { "iam.us-gov.amazonaws.com", "iam.us-gov.amazonaws.com" },
+            { "iam.us-gov.api.aws", "iam.us-gov.api.aws" } } },
+        { "iam",
+          "aws-eusc",
+          "eusc-de-east-1",
+          { { "iam.eusc-de-east-1.amazonaws.eu", "iam-fips.amazonaws.eu" } } },
+        { "iam",
+          "aws-iso",
+          "us-iso-east-1",
+          { { "iam.us-iso-east-1.c2s.ic.gov", "iam-fips.us-iso-east-1.c2s.ic.gov" } } },
+        { "iam",
+          "aws-iso-b",
+          "us-isob-east-1",
+          { { "iam.us-isob-east-1.sc2s.sgov.gov", "iam-fips.us-isob-east-1.sc2s.sgov.gov" } } },
+        { "iam",
+          "aws-iso-e",
+          "eu-isoe-west-1",
+          { { "iam.eu-isoe-west-1.cloud.adc-e.uk", "iam-fips.cloud.adc-e.uk" } } },
+        { "iam",
+          "aws-iso-f",
+          "us-isof-south-1",
+          { { "iam.us-isof-south-1.csp.hci.ic.gov", "iam-fips.csp.hci.ic.gov" } } },
+
+        { "organizations",
+          "aws",
+          "us-east-1",
+          { { "organizations.us-east-1.amazonaws.com",
+              "organizations-fips.us-east-1.amazonaws.com" } } },
+        { "organizations",
+          "aws-cn",
+          "cn-northwest-1",
+          { { "organizations.cn-northwest-1.amazonaws.com.cn" } } },
+        { "organizations",
+          "aws-us-gov",
+          "us-gov-west-1",
+          { { "organizations.us-gov-west-1.amazonaws.com",
+              "organizations.us-gov-west-1.amazonaws.com" } } },
+        { "organizations",
+          "aws-iso",
+          "us-iso-east-1",
+          { { "organizations.us-iso-east-1.c2s.ic.gov" } } },
+        { "organizations",
+          "aws-iso-b",
+          "us-isob-east-1",
+          { { "organizations.us-isob-east-1.sc2s.sgov.gov" } } },
+        { "organizations",
+          "aws-iso-f",
+          "us-isof-south-1",
+          { { "organizations.us-isof-south-1.csp.hci.ic.gov" } } },
+};
+
+/* The exception's host and Region; false where the pattern holds. */
+static bool
+is_exception(const struct endpoint_wish *wish, const char *partition, const char **host,
+             const char **region)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(exceptions); i++) {
+                const struct exception *exception = &exceptions[i];
+
+                if (strcmp(exception->service, wish->service) != 0 ||
+                    strcmp(exception->partition, partition) != 0)
+                        continue;
+                *host = exception->hosts[wish->dual_stack][wish->fips];
+                if (*host)
+                        *region = exception->region;
+                return *host != NULL;
+        }
+        return false;
+}
+
+/* Regions from the time when STS had one host for all: "legacy" sends them there still. */
+static bool
+is_sts_global(const struct endpoint_wish *wish)
+{
+        static const char *const old[] = {
+                "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1",
+                "eu-central-1",   "eu-north-1", "eu-west-1",      "eu-west-2",      "eu-west-3",
+                "sa-east-1",      "us-east-1",  "us-east-2",      "us-west-1",      "us-west-2",
+        };
+
+        if (strcmp(wish->service, "sts") != 0 || wish->fips || wish->dual_stack)
+                return false;
+        if (strcmp(wish->region, "aws-global") == 0)
+                return true;
+        for (size_t i = 0; wish->sts_global && i < ARRAY_LENGTH(old); i++) {
+                if (strcmp(wish->region, old[i]) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* "acm-pca-fips.us-east-1.api.aws" */
+static char *
+pattern_host(const struct endpoint_wish *wish, const struct partition *partition)
+{
+        bool gov = strcmp(partition->name, "aws-us-gov") == 0;
+        bool china = strcmp(partition->name, "aws-cn") == 0;
+        bool secrets = strcmp(wish->service, "secretsmanager") == 0;
+        bool usual = strcmp(wish->service, "rolesanywhere") != 0 && !secrets;
+        bool dual_stack = wish->dual_stack;
+
+        /* Its ordinary hosts are dual-stack ones. */
+        if (secrets && (gov || strcmp(partition->name, "aws") == 0 || (china && !wish->fips)))
+                dual_stack = false;
+        /* GovCloud's ordinary host is the FIPS one, for most. */
+        bool plain_is_fips = gov && usual && !dual_stack;
+
+        return text_format("%s%s.%s.%s", wish->service, wish->fips && !plain_is_fips ? "-fips" : "",
+                           wish->region,
+                           dual_stack ? partition->dual_stack_suffix : partition->suffix);
+}
+
 static bool
 resolve_own(const struct endpoint_wish *wish, struct endpoint *out, struct error *err)
 {
         if (!endpoint_region_check(wish->region, err))
                 return false;
         const struct partition *partition = partition_of(wish->region);
-        /* GovCloud's ordinary host is the FIPS one. */
-        bool plain_is_fips = strcmp(partition->name, "aws-us-gov") == 0 && !wish->dual_stack;
+        const char *host = NULL;
+        const char *region = wish->region;
 
-        out->host =
-                text_format("%s%s.%s.%s", wish->service,
-                            wish->fips && !plain_is_fips ? "-fips" : "", wish->region,
-                            wish->dual_stack ? partition->dual_stack_suffix : partition->suffix);
+        if (is_sts_global(wish)) {
+                host = "sts.amazonaws.com";
+                region = "us-east-1";
+        }
+        if (host || is_exception(wish, partition->name, &host, &region))
+                out->host = text_copy(host);
+        else
+                out->host = pattern_host(wish, partition);
+        out->signing_region = text_copy(region);
         out->path = text_copy("/");
         out->url = text_format("https://%s/", out->host);
         out->tls = true;
@@ -235,6 +386,7 @@ resolve_custom(const struct endpoint_wish *wish, struct endpoint *out, struct er
         }
         out->tls = parts.tls;
         out->custom = true;
+        out->signing_region = text_copy(wish->region);
         out->host = host_header(&parts, port);
         out->path = text_copy(*parts.path ? parts.path : "/");
         out->url = text_format("%s://%s%s", parts.tls ? "https" : "http", out->host, out->path);
@@ -270,5 +422,6 @@ endpoint_clear(struct endpoint *endpoint)
         free(endpoint->url);
         free(endpoint->host);
         free(endpoint->path);
+        free(endpoint->signing_region);
         *endpoint = (struct endpoint){ 0 };
 }

@@ -11,6 +11,7 @@ struct endpoint {
         char *url;  /* "https://acm-pca.us-east-1.amazonaws.com/", with the path to send to */
         char *host; /* as in the Host header: lower case, a port that is not the usual one kept */
         char *path; /* "/" or a custom endpoint's prefix */
+        char *signing_region; /* not always the one wished for: IAM has one for a partition */
         bool tls;
         bool loopback;
         bool custom;
@@ -22,6 +23,7 @@ struct endpoint_wish {
         const char *custom; /* a configured URL, or NULL */
         bool fips;
         bool dual_stack;
+        bool sts_global; /* STS's global host for the Regions that are old enough */
 };
 
 /*

@@ -55,19 +55,32 @@ regions_lead_to_the_hosts_of_their_partitions(void **state)
         }
 }
 
+/* What the published test says to sign for, else the Region itself. */
+static const char *
+expected_region(const cJSON *endpoint, const char *region)
+{
+        const cJSON *schemes =
+                cJSON_GetObjectItem(cJSON_GetObjectItem(endpoint, "properties"), "authSchemes");
+        const char *named = cJSON_GetStringValue(
+                cJSON_GetObjectItem(cJSON_GetArrayItem(schemes, 0), "signingRegion"));
+
+        return named ? named : region;
+}
+
 /* One case of the published tests; the URL there has no path. */
 static void
-run_case(const cJSON *test)
+run_case(const char *service, const cJSON *test)
 {
         const cJSON *params = cJSON_GetObjectItem(test, "params");
         const cJSON *expect = cJSON_GetObjectItem(test, "expect");
         const char *region = cJSON_GetStringValue(cJSON_GetObjectItem(params, "Region"));
         struct endpoint_wish wish = {
-                .service = "acm-pca",
+                .service = service,
                 .region = region ? region : "",
                 .custom = cJSON_GetStringValue(cJSON_GetObjectItem(params, "Endpoint")),
                 .fips = cJSON_IsTrue(cJSON_GetObjectItem(params, "UseFIPS")),
                 .dual_stack = cJSON_IsTrue(cJSON_GetObjectItem(params, "UseDualStack")),
+                .sts_global = cJSON_IsTrue(cJSON_GetObjectItem(params, "UseGlobalEndpoint")),
         };
         struct endpoint endpoint = { 0 };
         struct error err = { 0 };
@@ -76,38 +89,125 @@ run_case(const cJSON *test)
                 assert_refused(endpoint_resolve(&wish, &endpoint, &err), err, ERROR_CONFIG);
                 return;
         }
-        const cJSON *expected = cJSON_GetObjectItem(cJSON_GetObjectItem(expect, "endpoint"), "url");
-        CLEANUP(free_cleanup) char *url = text_format("%s/", cJSON_GetStringValue(expected));
+        const cJSON *expected = cJSON_GetObjectItem(expect, "endpoint");
+        CLEANUP(free_cleanup)
+        char *url = text_format("%s/", cJSON_GetStringValue(cJSON_GetObjectItem(expected, "url")));
 
         assert_done(endpoint_resolve(&wish, &endpoint, &err), err);
         assert_string_equal(endpoint.url, url);
+        assert_string_equal(endpoint.signing_region, expected_region(expected, wish.region));
         endpoint_clear(&endpoint);
+}
+
+/* All cases of a service's file; how many, 0 when the file is not here. */
+static unsigned
+run_file(const char *service)
+{
+        CLEANUP(free_cleanup)
+        char *below = text_format("reference/models/endpoint-tests/%s.json", service);
+        CLEANUP(free_cleanup) char *path = shared_path(below);
+        CLEANUP(free_cleanup) char *text = read_text(path, NULL);
+        const cJSON *test = NULL;
+        unsigned count = 0;
+
+        if (!text)
+                return 0;
+        cJSON *json = cJSON_Parse(text);
+
+        cJSON_ArrayForEach(test, cJSON_GetObjectItem(json, "testCases"))
+        {
+                run_case(service, test);
+                count++;
+        }
+        cJSON_Delete(json);
+        return count;
 }
 
 static void
 the_published_endpoint_tests_come_out(void **state)
 {
-        CLEANUP(free_cleanup)
-        char *path = shared_path("reference/models/endpoint-tests/acm-pca.json");
-        CLEANUP(free_cleanup) char *text = read_text(path, NULL);
-        const cJSON *test = NULL;
-        unsigned count = 0;
+        static const struct {
+                const char *service;
+                unsigned least;
+        } files[] = {
+                { "acm-pca", 40 },
+                { "sts", 60 },
+                { "iam", 20 },
+                { "organizations", 20 },
+                { "secretsmanager", 40 },
+                { "rolesanywhere", 30 },
+        };
 
         (void)state;
-        if (!text) {
-                print_message("skipped: the published endpoint tests are not here\n");
-                free(MOVE(path)); /* skip() jumps over clean-ups */
-                skip();
-        }
-        cJSON *json = cJSON_Parse(text);
+        for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
+                unsigned count = run_file(files[i].service);
 
-        cJSON_ArrayForEach(test, cJSON_GetObjectItem(json, "testCases"))
-        {
-                run_case(test);
-                count++;
+                if (!count) {
+                        print_message("skipped: the published endpoint tests are not here\n");
+                        skip();
+                }
+                assert_true(count >= files[i].least);
         }
-        assert_true(count >= 30);
-        cJSON_Delete(json);
+}
+
+static void
+services_with_hosts_of_their_own_sign_for_their_own_region(void **state)
+{
+        static const struct {
+                struct endpoint_wish wish;
+                const char *host;
+                const char *region;
+        } rows[] = {
+                { { "iam", "eu-central-1" }, "iam.amazonaws.com", "us-east-1" },
+                { { "iam", "cn-northwest-1" }, "iam.cn-north-1.amazonaws.com.cn", "cn-north-1" },
+                { { "iam", "us-gov-east-1", .fips = true },
+                  "iam.us-gov.amazonaws.com",
+                  "us-gov-west-1" },
+                { { "iam", "eu-west-1", .dual_stack = true }, "iam.global.api.aws", "us-east-1" },
+                { { "organizations", "eu-west-1" },
+                  "organizations.us-east-1.amazonaws.com",
+                  "us-east-1" },
+                { { "organizations", "cn-north-1" },
+                  "organizations.cn-northwest-1.amazonaws.com.cn",
+                  "cn-northwest-1" },
+                { { "organizations", "eu-west-1", .dual_stack = true },
+                  "organizations.eu-west-1.api.aws",
+                  "eu-west-1" },
+                { { "sts", "aws-global" }, "sts.amazonaws.com", "us-east-1" },
+                { { "sts", "eu-west-1", .sts_global = true }, "sts.amazonaws.com", "us-east-1" },
+                { { "sts", "af-south-1", .sts_global = true },
+                  "sts.af-south-1.amazonaws.com",
+                  "af-south-1" },
+                { { "sts", "us-east-1", .sts_global = true, .fips = true },
+                  "sts-fips.us-east-1.amazonaws.com",
+                  "us-east-1" },
+                { { "sts", "us-gov-west-1", .fips = true },
+                  "sts.us-gov-west-1.amazonaws.com",
+                  "us-gov-west-1" },
+                { { "secretsmanager", "us-east-1", .dual_stack = true },
+                  "secretsmanager.us-east-1.amazonaws.com",
+                  "us-east-1" },
+                { { "secretsmanager", "us-gov-west-1", .fips = true },
+                  "secretsmanager-fips.us-gov-west-1.amazonaws.com",
+                  "us-gov-west-1" },
+                { { "rolesanywhere", "us-gov-west-1", .fips = true },
+                  "rolesanywhere-fips.us-gov-west-1.amazonaws.com",
+                  "us-gov-west-1" },
+                { { "iam", "eu-west-1", .custom = "http://127.0.0.1:99" },
+                  "127.0.0.1:99",
+                  "eu-west-1" },
+        };
+        struct error err = { 0 };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                struct endpoint endpoint = { 0 };
+
+                assert_done(endpoint_resolve(&rows[i].wish, &endpoint, &err), err);
+                assert_string_equal(endpoint.host, rows[i].host);
+                assert_string_equal(endpoint.signing_region, rows[i].region);
+                endpoint_clear(&endpoint);
+        }
 }
 
 static void
@@ -270,6 +370,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(regions_lead_to_the_hosts_of_their_partitions),
                 cmocka_unit_test(the_published_endpoint_tests_come_out),
+                cmocka_unit_test(services_with_hosts_of_their_own_sign_for_their_own_region),
                 cmocka_unit_test(a_region_is_checked_before_it_goes_into_a_host_name),
                 cmocka_unit_test(custom_endpoints_keep_port_and_path),
                 cmocka_unit_test(endpoint_urls_that_are_none_or_unsafe_are_refused),
