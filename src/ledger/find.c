@@ -279,14 +279,24 @@ add_condition(struct buf *where, bool wanted, const char *condition)
  * What `resume` takes up: open orders that are not held, and delivered successors whose
  * predecessor was not superseded yet.
  */
-#define UNFINISHED                                                         \
-        " AND ((o.state IN " OPEN_STATES " AND o.held = 0)"                \
-        " OR (o.state = 'delivered' AND o.replaces IS NOT NULL AND EXISTS" \
-        " (SELECT 1 FROM orders p WHERE p.number = o.replaces"             \
-        " AND p.state IN ('delivered', 'installed'))))"
+#define PREDECESSOR_STANDS(successor)                                            \
+        "EXISTS (SELECT 1 FROM orders p WHERE p.number = " successor ".replaces" \
+        " AND p.state IN ('delivered', 'installed'))"
+#define UNFINISHED                                          \
+        " AND ((o.state IN " OPEN_STATES " AND o.held = 0)" \
+        " OR (o.state = 'delivered' AND o.replaces IS NOT NULL AND " PREDECESSOR_STANDS("o") "))"
+
+/* The same for a search: an index holds the delivered successors, which are few among many. */
+#define SEARCH_UNFINISHED                                                            \
+        " AND ((o.state IN " OPEN_STATES " AND o.held = 0)"                          \
+        " OR o.number IN (SELECT s.number FROM orders s INDEXED BY orders_successor" \
+        " WHERE s.state = 'delivered' AND s.replaces > 0 AND " PREDECESSOR_STANDS("s") "))"
+
+/* The WHERE of a filter: to find what passes, or to ask whether one order still does. */
+enum purpose { TO_SEARCH, TO_CHECK };
 
 static void
-filter_text(const struct ledger_filter *filter, struct buf *where)
+filter_text(const struct ledger_filter *filter, enum purpose purpose, struct buf *where)
 {
         const char *comma = "";
 
@@ -297,7 +307,8 @@ filter_text(const struct ledger_filter *filter, struct buf *where)
         add_condition(where, filter->token_serial,
                       " AND (o.token_serial = ?5 OR o.token_label = ?5)");
         add_condition(where, filter->ends_before, " AND o.not_after <= ?6");
-        add_condition(where, filter->only_open, UNFINISHED);
+        add_condition(where, filter->only_open,
+                      purpose == TO_SEARCH ? SEARCH_UNFINISHED : UNFINISHED);
         add_condition(where, filter->only_newest, NEWEST_OF_NAME);
         if (!filter->states)
                 return;
@@ -326,14 +337,17 @@ filter_bind(sqlite3_stmt *statement, const struct ledger_filter *filter)
  * visitor may change orders, and a million of them take 8 MB and not their certificates' size.
  */
 static bool
-collect_numbers(struct ledger *ledger, const struct ledger_filter *filter, const char *where,
-                struct numbers *numbers, struct error *err)
+collect_numbers(struct ledger *ledger, const struct ledger_filter *filter, struct numbers *numbers,
+                struct error *err)
 {
-        CLEANUP(free_cleanup)
-        char *text = text_format("SELECT o.number FROM orders o %s ORDER BY +o.number", where);
-        CLEANUP(sql_finalize) sqlite3_stmt *statement = sql_prepare(ledger, text, err);
+        CLEANUP(buf_cleanup) struct buf text = { 0 };
+        CLEANUP(sql_finalize) sqlite3_stmt *statement = NULL;
         bool row;
 
+        buf_add_text(&text, "SELECT o.number FROM orders o ");
+        filter_text(filter, TO_SEARCH, &text);
+        buf_add_text(&text, " ORDER BY +o.number");
+        statement = sql_prepare(ledger, buf_text(&text), err);
         if (!statement)
                 return false;
         filter_bind(statement, filter);
@@ -352,17 +366,16 @@ ledger_each(struct ledger *ledger, const struct ledger_filter *filter,
             struct error *err)
 {
         CLEANUP(numbers_cleanup) struct numbers numbers = { 0 };
-        CLEANUP(buf_cleanup) struct buf where = { 0 };
         CLEANUP(buf_cleanup) struct buf text = { 0 };
         CLEANUP(sql_finalize) sqlite3_stmt *statement = NULL;
         bool row;
 
-        filter_text(filter, &where);
-        if (!collect_numbers(ledger, filter, buf_text(&where), &numbers, err))
+        if (!collect_numbers(ledger, filter, &numbers, err))
                 return false;
         /* An order that was changed meanwhile has to pass again. */
         row_select_text(&text);
-        buf_format(&text, "%s AND o.number = ?1", buf_text(&where));
+        filter_text(filter, TO_CHECK, &text);
+        buf_add_text(&text, " AND o.number = ?1");
         statement = sql_prepare(ledger, buf_text(&text), err);
         if (!statement)
                 return false;

@@ -104,7 +104,6 @@ static const char first[] =
         "CREATE UNIQUE INDEX orders_open_name ON orders (name) WHERE state IN " OPEN_STATES ";"
         "CREATE INDEX orders_name ON orders (name);"
         "CREATE INDEX orders_state ON orders (state);"
-        "CREATE INDEX orders_open ON orders (number) WHERE state IN " OPEN_STATES ";"
         "CREATE INDEX orders_successor ON orders (replaces)"
         " WHERE state = 'delivered' AND replaces IS NOT NULL;"
         "CREATE INDEX orders_serial ON orders (serial) WHERE serial IS NOT NULL;"
