@@ -87,7 +87,10 @@ find_successor(struct command *command, struct ledger *ledger, const struct orde
                 *err = none;
                 return NULL;
         }
-        if (newest && newest->number != before->number && order_state_is_open(newest->state)) {
+        /* Also one that was delivered, but did not come to take its predecessor's place. */
+        if (newest && newest->number != before->number &&
+            (order_state_is_open(newest->state) || newest->replaces == before->number) &&
+            before->state != ORDER_SUPERSEDED) {
                 command_say(command, "resuming order %lld '%s', which is %s",
                             (long long)newest->number, newest->wishes.name,
                             order_state_name(newest->state));

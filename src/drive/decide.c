@@ -515,6 +515,7 @@ ride_decide(struct conductor *conductor, struct ride *ride)
                 decide_verified(ride);
                 return;
         case ORDER_DELIVERED:
+        case ORDER_INSTALLED:
                 decide_delivered(conductor, ride);
                 return;
         default:

@@ -43,6 +43,22 @@ record_issuer(struct conductor *conductor, const struct order *order, int64_t no
                                   &fresh, err);
 }
 
+/* A person may have recorded the installation while the last steps were taken. */
+static bool
+note_installation(struct ledger *ledger, struct order *order, struct error *err)
+{
+        CLEANUP(order_cleanup) struct order *now = ledger_get(ledger, order->number, err);
+
+        if (!now)
+                return false;
+        if (now->state != ORDER_INSTALLED)
+                return true;
+        order->state = now->state;
+        order->installed_at = now->installed_at;
+        wishes_take_attributes(&order->wishes, &now->wishes);
+        return true;
+}
+
 static bool
 record_fact(struct conductor *conductor, struct ride *ride, size_t i, int64_t now,
             struct error *err)
@@ -55,6 +71,9 @@ record_fact(struct conductor *conductor, struct ride *ride, size_t i, int64_t no
         order->state = ride->facts[i].state;
         if (!order->number)
                 return ledger_insert(ledger, order, now, err);
+        if (order->state == ORDER_DELIVERED && strcmp(name, "delivered") != 0 &&
+            !note_installation(ledger, order, err))
+                return false;
         done = ledger_update(ledger, order, name, now, err);
         if (done && strcmp(name, "verified") == 0)
                 done = record_issuer(conductor, order, now, err);
@@ -71,7 +90,8 @@ record_ride(struct conductor *conductor, struct ride *ride, int64_t now, struct 
 
         for (size_t i = 0; done && i < ride->fact_count; i++)
                 done = record_fact(conductor, ride, i, now, err);
-        ride->order->state = last;
+        if (!done || ride->order->state != ORDER_INSTALLED)
+                ride->order->state = last;
         return done;
 }
 

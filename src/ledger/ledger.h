@@ -100,7 +100,8 @@ struct ledger_filter {
         const char *token_serial; /* serial or label */
         int64_t ends_before;      /* not_after <= this; 0: any */
         bool only_open;   /* what `resume` takes up: order_state_is_open() and not held, and a
-                             delivered successor whose predecessor was not superseded yet */
+                             delivered or installed successor whose predecessor was not
+                             superseded yet */
         bool only_newest; /* of each name */
 };
 

@@ -105,7 +105,7 @@ static const char first[] =
         "CREATE INDEX orders_name ON orders (name);"
         "CREATE INDEX orders_state ON orders (state);"
         "CREATE INDEX orders_successor ON orders (replaces)"
-        " WHERE state = 'delivered' AND replaces IS NOT NULL;"
+        " WHERE state IN ('delivered', 'installed') AND replaces IS NOT NULL;"
         "CREATE INDEX orders_serial ON orders (serial) WHERE serial IS NOT NULL;"
         "CREATE INDEX orders_arn ON orders (certificate_arn) WHERE certificate_arn IS NOT NULL;"
         "CREATE INDEX orders_not_after ON orders (not_after) WHERE not_after IS NOT NULL;"

@@ -169,6 +169,9 @@ void wishes_copy(struct wishes *to, const struct wishes *from);
 void wishes_add_san(struct wishes *wishes, const char *san);
 void wishes_add_attribute(struct wishes *wishes, const char *name, const char *value);
 
+/* Replace the attributes by those of `from`, which has none afterwards. */
+void wishes_take_attributes(struct wishes *wishes, struct wishes *from);
+
 /*
  * Compare two sets of wishes for the same name.  True if they ask for the same certificate, token
  * and targets; else false, and `difference` (text, the caller frees) names the first that differs:

@@ -39,6 +39,18 @@ text_of(const struct wishes *wishes, size_t index)
         return *(char *const *)(const void *)((const char *)wishes + texts[index].offset);
 }
 
+static void
+attributes_clear(struct wishes *wishes)
+{
+        for (size_t i = 0; i < wishes->attribute_count; i++) {
+                free(wishes->attributes[i].name);
+                free(wishes->attributes[i].value);
+        }
+        free(wishes->attributes);
+        wishes->attributes = NULL;
+        wishes->attribute_count = 0;
+}
+
 void
 wishes_clear(struct wishes *wishes)
 {
@@ -48,11 +60,7 @@ wishes_clear(struct wishes *wishes)
         buf_clear(&wishes->given_id);
         text_list_free(wishes->sans, wishes->san_count);
         usages_clear(&wishes->usages);
-        for (size_t i = 0; i < wishes->attribute_count; i++) {
-                free(wishes->attributes[i].name);
-                free(wishes->attributes[i].value);
-        }
-        free(wishes->attributes);
+        attributes_clear(wishes);
         *wishes = (struct wishes){ 0 };
 }
 
@@ -94,6 +102,15 @@ wishes_add_attribute(struct wishes *wishes, const char *name, const char *value)
         wishes->attributes = memory_grow(wishes->attributes, count, sizeof(*wishes->attributes));
         wishes->attributes[count - 1] = (struct attribute){ text_copy(name), text_copy(value) };
         wishes->attribute_count = count;
+}
+
+void
+wishes_take_attributes(struct wishes *wishes, struct wishes *from)
+{
+        attributes_clear(wishes);
+        wishes->attributes = MOVE(from->attributes);
+        wishes->attribute_count = from->attribute_count;
+        from->attribute_count = 0;
 }
 
 /* -- comparing ---------------------------------------------------------------------------- */

@@ -610,6 +610,47 @@ what_others_record_of_a_predecessor_meanwhile_stays(void **state)
         order_free(old);
 }
 
+/* The same of the successor itself: delivered, it may be put to use at once. */
+static void
+record_own_installation(enum fake_call call)
+{
+        struct error err = { 0 };
+        struct ledger *other = call == FAKE_DESTROY ? ledger_open(folder, &err) : NULL;
+        struct order *own = other ? ledger_get(other, 2, &err) : NULL;
+
+        if (own) {
+                own->state = ORDER_INSTALLED;
+                own->installed_at = 4712;
+                wishes_add_attribute(&own->wishes, "installed-by", "somebody");
+                if (!ledger_update(other, own, "installed", 4712, &err))
+                        abort();
+        }
+        order_free(own);
+        ledger_close(other);
+}
+
+static void
+a_successor_that_is_installed_meanwhile_still_supersedes(void **state)
+{
+        struct order *successor = new_order("device-1");
+        struct order *order;
+
+        (void)state;
+        run(new_order("device-1"));
+        successor->replaces = back->number;
+        successor->wishes.key_uri = text_copy("pkcs11:serial=f00d;object=device-1");
+        fake_token.meanwhile = record_own_installation;
+        run(successor);
+        assert_stopped(ERROR_NONE, ORDER_INSTALLED);
+        order = reload(1);
+        assert_int_equal(order->state, ORDER_SUPERSEDED);
+        order_free(order);
+        order = reload(2);
+        assert_int_equal(order->installed_at, 4712);
+        assert_int_equal(order->wishes.attribute_count, 1);
+        order_free(order);
+}
+
 /* -- stopping -------------------------------------------------------------------------------- */
 
 static void
@@ -706,6 +747,7 @@ main(void)
                 TEST(a_successor_supersedes_and_removes_the_old_certificate_object),
                 TEST(a_predecessor_is_superseded_later_when_the_token_went_away),
                 TEST(what_others_record_of_a_predecessor_meanwhile_stays),
+                TEST(a_successor_that_is_installed_meanwhile_still_supersedes),
                 TEST(the_first_signal_keeps_what_was_in_flight),
                 TEST(facts_are_told_only_after_they_are_on_record),
                 TEST(a_delivered_file_that_was_lost_is_written_again),
