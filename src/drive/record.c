@@ -117,18 +117,23 @@ has_facts(const struct conductor *conductor)
         return false;
 }
 
-/* One attempt at the turn's transaction; on failure nothing of it is in the ledger. */
+/*
+ * One attempt at the turn's transaction; on failure nothing of it is in the ledger, and `failed` is
+ * the ride whose facts were not taken (NULL: it was the turn's own failure).
+ */
 static bool
-commit_once(struct conductor *conductor, struct error *err)
+commit_once(struct conductor *conductor, struct ride **failed, struct error *err)
 {
         struct ledger *ledger = conductor->options->ledger;
         int64_t now = clock_now();
         bool done = ledger_begin(ledger, err);
 
+        *failed = NULL;
         for (struct ride *ride = conductor->rides; done && ride; ride = ride->next) {
                 bool fresh = !ride->order->number;
 
                 done = record_ride(conductor, ride, now, err);
+                *failed = done ? NULL : ride;
                 ride->inserted = ride->inserted || (fresh && ride->order->number);
         }
         done = done && record_roots(conductor, now, err) && ledger_commit(ledger, err);
@@ -172,20 +177,19 @@ committed(struct conductor *conductor)
                 tell_facts(conductor, ride);
 }
 
-/* A second order of a name that is open is that order's own error, not the turn's. */
+/*
+ * A second order of a name that is open, or a step that the ledger does not allow, is that order's
+ * own error, not the turn's.
+ */
 static bool
-blame_order(struct conductor *conductor, const struct error *err)
+blame_order(struct ride *ride, const struct error *err)
 {
-        if (err->kind != ERROR_ORDER_STATE)
+        if (!ride || err->kind != ERROR_ORDER_STATE)
                 return false;
-        for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
-                if (ride->order->number || !ride->fact_count)
-                        continue;
-                ride->fact_count = 0;
-                ride_stop(ride, err);
-                return true;
-        }
-        return false;
+        ride->fact_count = 0;
+        ride->order->error = *err;
+        ride->deed = DEED_FINISH;
+        return true;
 }
 
 /*
@@ -197,10 +201,12 @@ conductor_commit(struct conductor *conductor, struct error *err)
 {
         if (!has_facts(conductor))
                 return true;
+        struct ride *failed = NULL;
+
         failpoint("before-commit");
-        for (int tries = 1; !commit_once(conductor, err); tries++) {
+        for (int tries = 1; !commit_once(conductor, &failed, err); tries++) {
                 log_info("commit-failed", "try=%d what=%s", tries, err->what);
-                if (blame_order(conductor, err)) {
+                if (blame_order(failed, err)) {
                         *err = (struct error){ 0 };
                         if (!has_facts(conductor))
                                 return true;

@@ -299,6 +299,63 @@ a_second_open_order_of_a_name_is_refused(void **state)
         assert_int_equal(back->number, 0);
 }
 
+static struct order *several[3];
+static size_t several_given;
+static struct order *several_back[3];
+
+static struct order *
+give_several(void *context)
+{
+        (void)context;
+        return several_given < ARRAY_LENGTH(several) ? several[several_given++] : NULL;
+}
+
+static void
+take_several(void *context, struct order *order)
+{
+        (void)context;
+        for (size_t i = 0; i < ARRAY_LENGTH(several); i++) {
+                if (several[i] == order)
+                        several_back[i] = order;
+        }
+}
+
+/* An order that needs neither token nor CA: it is recorded in its first turn. */
+static struct order *
+held_order(const char *name)
+{
+        struct order *order = new_order(name);
+
+        text_assign(&order->wishes.token_uri, NULL);
+        text_assign(&order->wishes.ca_arn, NULL);
+        order->wishes.csr_given = true;
+        order->held = true;
+        buf_set(&order->csr, view_text("a request"));
+        return order;
+}
+
+static void
+who_repeats_a_name_is_refused_and_not_who_stands_beside(void **state)
+{
+        static const char *const names[] = { "device-1", "device-2", "device-2" };
+        struct error err = { 0 };
+
+        (void)state;
+        several_given = 0;
+        for (size_t i = 0; i < ARRAY_LENGTH(several); i++) {
+                several[i] = held_order(names[i]);
+                several_back[i] = NULL;
+        }
+        assert_done(drive_run(&options, give_several, take_several, NULL, &err), err);
+        for (size_t i = 0; i < ARRAY_LENGTH(several); i++) {
+                assert_non_null(several_back[i]);
+                assert_int_equal(several_back[i]->error.kind,
+                                 i < 2 ? ERROR_NONE : ERROR_ORDER_STATE);
+                assert_int_equal(several_back[i]->number != 0, i < 2);
+                order_free(several_back[i]);
+        }
+}
+
 /* -- the token fails ------------------------------------------------------------------------- */
 
 static void
@@ -728,6 +785,7 @@ main(void)
                 TEST(a_ca_that_is_not_active_is_told_before_a_key_is_made),
                 TEST(a_given_label_that_is_taken_is_refused),
                 TEST(a_second_open_order_of_a_name_is_refused),
+                TEST(who_repeats_a_name_is_refused_and_not_who_stands_beside),
                 TEST(a_token_that_goes_away_leaves_the_state_and_resume_goes_on),
                 TEST(a_key_that_was_made_before_the_crash_is_adopted),
                 TEST(a_key_that_is_gone_is_a_verdict),
