@@ -141,9 +141,27 @@ collect_replies(struct conductor *conductor)
 }
 
 /*
- * The worker's module hangs: what it has in its hands stays as it is.  The thread may still read
- * that order, so the ledger's copy (or, before there is one, the wishes') stands in for it.
+ * The thread that is left behind may still read the order, so the ledger's copy (or, before there
+ * is one, the wishes') stands in for it.
  */
+static void
+stand_in(struct conductor *conductor, struct ride *ride)
+{
+        struct order *copy = NULL;
+        struct error ignored = { 0 };
+
+        if (ride->order->number)
+                copy = ledger_get(conductor->options->ledger, ride->order->number, &ignored);
+        if (!copy) {
+                copy = order_new();
+                wishes_copy(&copy->wishes, &ride->order->wishes);
+        }
+        ride->order = copy;
+        ride->at_worker = false;
+        ride->hold = NULL;
+}
+
+/* The worker's module hangs: what it has in its hands stays as it is. */
 static void
 give_up_worker(struct conductor *conductor, struct worker *worker)
 {
@@ -151,19 +169,12 @@ give_up_worker(struct conductor *conductor, struct worker *worker)
         drive_note_hang();
         for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
                 struct error err = { 0 };
-                struct order *copy = NULL;
 
                 if (ride->worker != worker || !ride->at_worker)
                         continue;
-                if (ride->order->number)
-                        copy = ledger_get(conductor->options->ledger, ride->order->number, &err);
-                if (!copy) {
-                        copy = order_new();
-                        wishes_copy(&copy->wishes, &ride->order->wishes);
-                }
-                ride->order = copy;
-                ride->at_worker = false;
-                ride->hold = NULL;
+                stand_in(conductor, ride);
+                const struct order *copy = ride->order;
+
                 error_set(&err, ERROR_TOKEN_HANGS, "the token's module does not answer");
                 error_about(&err, "order '%s', %s", copy->wishes.name,
                             copy->token.uri ? copy->token.uri : copy->wishes.token_uri);
@@ -504,6 +515,8 @@ abort_run(struct conductor *conductor, const struct error *err)
                 struct ride *ride = conductor->rides;
 
                 conductor->rides = ride->next;
+                if (ride->at_worker && worker_is_abandoned(ride->worker))
+                        stand_in(conductor, ride);
                 /* What is in a worker's hands is not ours to give back. */
                 if (ride->at_worker)
                         continue;

@@ -231,6 +231,25 @@ resumes() {
         resumes
 }
 
+@test "control-C twice leaves a module that hangs, and the answer still says which order it was" {
+        break_with 'C_GenerateKeyPair hang'
+        local options pid status=0
+        mapfile -t options < <(token_options)
+        "$BUILD/p11cert" --no-prompt issue --output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" \
+                "${options[@]}" --subject CN=device-1 >"$SANDBOX/answer" 2>"$SANDBOX/talk" 3>&- &
+        pid=$!
+        for _ in $(seq 100); do
+                [ "$(counted C_GenerateKeyPair)" != 1 ] || break
+                sleep 0.05
+        done
+        kill -INT $pid
+        sleep 0.5
+        kill -INT $pid
+        wait $pid || status=$?
+        [ "$status" = 4 ]
+        jq -e '.order == 1 and .state == "planned" and .error.kind == "interrupted"' "$SANDBOX/answer"
+}
+
 @test "a module that hangs from the start" {
         break_with 'C_Initialize hang'
         refused token-hangs 6 issue --subject CN=device-1 --token-timeout 1s
