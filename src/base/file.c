@@ -108,6 +108,45 @@ file_write(const char *path, mode_t mode, struct view bytes, struct error *err)
         return true;
 }
 
+/*
+ * Is it there and something else than a file: a device, a pipe, or the link to an open descriptor
+ * (/dev/stdout)?  Put a file in its place, and it is gone for everybody.
+ */
+static bool
+is_special(const char *path)
+{
+        static const char descriptors[] = "/proc/self/fd/";
+        char target[sizeof(descriptors)];
+        struct stat status;
+
+        if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+                return true;
+        ssize_t length = readlink(path, target, sizeof(descriptors) - 1);
+
+        return length == sizeof(descriptors) - 1 &&
+               memcmp(target, descriptors, sizeof(descriptors) - 1) == 0;
+}
+
+static bool
+write_through(const char *path, struct view bytes, struct error *err)
+{
+        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        bool done = fd >= 0 && write_all(fd, bytes);
+
+        if (!done)
+                set_errno(err, "write", path);
+        if (fd >= 0 && close(fd) != 0 && done)
+                return set_errno(err, "write", path);
+        return done;
+}
+
+bool
+file_put(const char *path, mode_t mode, struct view bytes, struct error *err)
+{
+        return is_special(path) ? write_through(path, bytes, err)
+                                : file_write(path, mode, bytes, err);
+}
+
 bool
 file_make_folder(const char *path, mode_t mode, struct error *err)
 {

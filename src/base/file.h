@@ -24,6 +24,12 @@ bool file_read(const char *path, size_t most, struct buf *out, struct error *err
  */
 bool file_write(const char *path, mode_t mode, struct view bytes, struct error *err) MUST_CHECK;
 
+/*
+ * The same to where a person said.  A device, a pipe or /dev/stdout is written into: a file in its
+ * place would take it from everybody.
+ */
+bool file_put(const char *path, mode_t mode, struct view bytes, struct error *err) MUST_CHECK;
+
 /* Make a folder and those above it, all with `mode`; one that exists is left as it is. */
 bool file_make_folder(const char *path, mode_t mode, struct error *err) MUST_CHECK;
 

@@ -267,7 +267,7 @@ write_pem(struct command *command, const char *folder, const char *name, struct 
                 return true;
         }
         if (!command->dry_run && (!file_make_folder(folder, FOLDER_MODE, err) ||
-                                  !file_write(path, CA_FILE_MODE, pem, err)))
+                                  !file_put(path, CA_FILE_MODE, pem, err)))
                 return false;
         show_add_text(command->answer, name, path);
         show_fact(&command->text, name, path);

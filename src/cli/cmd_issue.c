@@ -166,7 +166,7 @@ hand_out(struct command *command, const struct order *order, struct error *err)
         const char *path = command->argument_count ? command->arguments[0] : "-";
 
         if (strcmp(path, "-") != 0) {
-                if (!file_write(path, CSR_MODE, view_text(pem), err))
+                if (!file_put(path, CSR_MODE, view_text(pem), err))
                         return error_advise(err, "the order is held; repeat the command with "
                                                  "another file");
                 show_fact(&command->text, "CSR", path);

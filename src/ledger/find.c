@@ -282,17 +282,17 @@ add_condition(struct buf *where, bool wanted, const char *condition)
 #define PREDECESSOR_STANDS(successor)                                            \
         "EXISTS (SELECT 1 FROM orders p WHERE p.number = " successor ".replaces" \
         " AND p.state IN ('delivered', 'installed'))"
-#define UNFINISHED                                                               \
-        " AND ((o.state IN " OPEN_STATES " AND o.held = 0)"                      \
-        " OR (o.state IN ('delivered', 'installed') AND o.replaces IS NOT NULL " \
-        "AND " PREDECESSOR_STANDS("o") "))"
+#define UNFINISHED                                                              \
+        " AND ((o.state IN " OPEN_STATES " AND o.held = 0)"                     \
+        " OR (o.state IN ('delivered', 'installed') AND o.replaces IS NOT NULL" \
+        " AND " PREDECESSOR_STANDS("o") "))"
 
 /* The same for a search: an index holds the successors that were delivered. */
-#define SEARCH_UNFINISHED                                                                          \
-        " AND ((o.state IN " OPEN_STATES " AND o.held = 0)"                                        \
-        " OR o.number IN (SELECT s.number FROM orders s INDEXED BY orders_successor"               \
-        " WHERE s.state IN ('delivered', 'installed') AND s.replaces > 0 AND " PREDECESSOR_STANDS( \
-                "s") "))"
+#define SEARCH_UNFINISHED                                                            \
+        " AND ((o.state IN " OPEN_STATES " AND o.held = 0)"                          \
+        " OR o.number IN (SELECT s.number FROM orders s INDEXED BY orders_successor" \
+        " WHERE s.state IN ('delivered', 'installed') AND s.replaces > 0"            \
+        " AND " PREDECESSOR_STANDS("s") "))"
 
 /* The WHERE of a filter: to find what passes, or to ask whether one order still does. */
 enum purpose { TO_SEARCH, TO_CHECK };

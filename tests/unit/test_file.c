@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,34 @@ a_link_is_replaced_and_its_target_left_alone(void **state)
 }
 
 static void
+a_pipe_or_a_device_is_written_into_and_stays(void **state)
+{
+        CLEANUP(free_cleanup) char *pipe_path = text_format("%s/pipe", folder);
+        CLEANUP(free_cleanup) char *link_path = text_format("%s/stdout", folder);
+        struct error err = { 0 };
+        struct stat status;
+        char text[8] = "";
+
+        (void)state;
+        assert_int_equal(mkfifo(pipe_path, 0600), 0);
+        int fd = open(pipe_path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+        assert_done(file_put(pipe_path, 0600, view_text("one"), &err), err);
+        assert_int_equal(read(fd, text, sizeof(text)), 3);
+        assert_int_equal(lstat(pipe_path, &status), 0);
+        assert_true(S_ISFIFO(status.st_mode));
+        /* As /dev/stdout is, wherever that leads. */
+        CLEANUP(free_cleanup) char *target = text_format("/proc/self/fd/%d", fd);
+
+        assert_int_equal(symlink(target, link_path), 0);
+        assert_done(file_put(link_path, 0600, view_text("two"), &err), err);
+        assert_int_equal(read(fd, text, sizeof(text)), 3);
+        assert_int_equal(lstat(link_path, &status), 0);
+        assert_true(S_ISLNK(status.st_mode));
+        close(fd);
+}
+
+static void
 a_file_over_the_bound_is_refused(void **state)
 {
         CLEANUP(free_cleanup) char *path = text_format("%s/big", folder);
@@ -103,6 +132,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_file_is_written_whole_with_its_mode),
                 cmocka_unit_test(a_link_is_replaced_and_its_target_left_alone),
+                cmocka_unit_test(a_pipe_or_a_device_is_written_into_and_stays),
                 cmocka_unit_test(a_file_over_the_bound_is_refused),
                 cmocka_unit_test(a_path_that_cannot_be_written_is_named),
                 cmocka_unit_test(folders_are_made_with_those_above_them),
