@@ -9,6 +9,7 @@
 #include "localpca/validate.h"
 
 #define TARGET_PREFIX "ACMPrivateCA."
+#define JSON_TYPE "application/x-amz-json-1.1"
 
 static const struct {
         const char *name;
@@ -95,6 +96,24 @@ work_resume(struct pca *pca, struct error *err)
         return reports_resume(pca, err);
 }
 
+/* A CA's Region and account are in its ARN: they cannot be changed afterwards. */
+static bool
+state_is_ours(const struct pca *pca, struct error *err)
+{
+        const struct options *options = pca->options;
+        const char *arn = pca->authorities.all[0]->arn;
+        char *middle = text_format(":acm-pca:%s:%s:", options->region, options->account);
+        bool ours = strstr(arn, middle) != NULL;
+
+        free(middle);
+        if (ours)
+                return true;
+        error_set(err, ERROR_CONFIG, "the state was made for another Region or account: %s", arn);
+        error_about(err, "the folder '%s'", options->state);
+        return error_advise(err, "give the --region and --account it was made with, or another "
+                                 "--state folder");
+}
+
 bool
 pca_open(struct pca *pca, const struct options *options, struct error *err)
 {
@@ -112,6 +131,8 @@ pca_open(struct pca *pca, const struct options *options, struct error *err)
         if (!pca->authorities.count &&
             !authorities_found(&pca->authorities, pca->store, options->region, options->account,
                                options->key_kind, pca_now_ms(pca), err))
+                return false;
+        if (!state_is_ours(pca, err))
                 return false;
         pca->worker = worker_new(err);
         const char *issuer = pca->authorities.all[1]->arn;
@@ -304,8 +325,9 @@ static void
 http_failure_write(unsigned status, struct answer *answer)
 {
         answer->status = status;
-        buf_format(&answer->body, "{\"__type\":\"%s\"}",
-                   status == 503 ? "ServiceUnavailable" : "InternalFailure");
+        /* A 503 comes from something in front of the service, and has no body. */
+        if (status != 503)
+                buf_add_text(&answer->body, "{\"__type\":\"InternalFailure\"}");
 }
 
 void
@@ -317,8 +339,10 @@ pca_answer(struct pca *pca, const struct sigv4_request *request, struct answer *
         bool done = false;
 
         random_uuid(answer->request_id);
-        answer->content_type = "application/x-amz-json-1.1";
-        if (index < 0) {
+        answer->content_type = JSON_TYPE;
+        /* AWS chooses the protocol by the content type: another one knows no such operation. */
+        const char *type = sigv4_header(request, "Content-Type");
+        if (index < 0 || !type || !text_starts(type, JSON_TYPE)) {
                 pca->stats.unknown++;
                 refuse(&call.refusal, "UnknownOperationException", "%s", "");
                 refusal_write(&call.refusal, answer);

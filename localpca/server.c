@@ -168,6 +168,8 @@ exchange_decide(struct server *server, struct exchange *exchange, const char *me
 {
         const char *type =
                 MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Content-Type");
+        const char *target =
+                MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "X-Amz-Target");
         bool ocsp = web_is_ocsp(method, type);
         struct web_request request = { .method = method,
                                        .path = url,
@@ -177,7 +179,7 @@ exchange_decide(struct server *server, struct exchange *exchange, const char *me
         if (exchange->too_large) {
                 error_answer(&exchange->answer, 413, "RequestEntityTooLargeException",
                              "The request is too large");
-        } else if (strcmp(method, "POST") == 0 && strcmp(url, "/") == 0 && !ocsp) {
+        } else if (strcmp(method, "POST") == 0 && !ocsp && (strcmp(url, "/") == 0 || target)) {
                 api_decide(server, exchange, method);
         } else {
                 exchange->plain = true;

@@ -227,7 +227,8 @@ setup() {
                 list-certificate-authorities
         AWS_SESSION_TOKEN=token refuses UnrecognizedClientException "security token" list-certificate-authorities
         AWS_DEFAULT_REGION=eu-west-1 refuses InvalidSignatureException "valid region" list-certificate-authorities
-        run curl -s -X POST "$ENDPOINT" -H 'X-Amz-Target: ACMPrivateCA.ListCertificateAuthorities' -d '{}'
+        run curl -s -X POST "$ENDPOINT" -H 'X-Amz-Target: ACMPrivateCA.ListCertificateAuthorities' \
+                -H 'Content-Type: application/x-amz-json-1.1' -d '{}'
         is '.__type == "MissingAuthenticationTokenException"'
 }
 
@@ -239,6 +240,7 @@ setup() {
                 return 1
         }
         asked UnknownOperationException 400 NoSuchOperation '{}'
+        asked UnknownOperationException 400 ListCertificateAuthorities '{}' -H 'Content-Type: text/plain'
         asked SerializationException 400 ListCertificateAuthorities 'no JSON'
         asked SerializationException 400 ListCertificateAuthorities '[]'
         asked SerializationException 400 ListCertificateAuthorities '{"MaxResults":"1"}'

@@ -80,6 +80,10 @@ teardown() {
         [[ $output == *'newer localpca'* ]]
         run timeout 10 "$BUILD/localpca/localpca" --state /proc/nowhere
         [ "$status" = 1 ]
+        sqlite3 "$SANDBOX/ca/localpca.db" 'PRAGMA user_version = 1'
+        run timeout 10 "$BUILD/localpca/localpca" --state "$SANDBOX/ca" --region eu-west-1
+        [ "$status" = 2 ]
+        [[ $output == *'another Region or account'* ]]
 }
 
 @test "secrets and keys lie in files that only their owner reads" {
@@ -150,7 +154,8 @@ END
         localpca_stop
         localpca_start --latency 1500ms
         for _ in $(seq 300); do
-                curl -s -o /dev/null -X POST -H 'X-Amz-Target: ACMPrivateCA.ListTags' -d '{}' "$ENDPOINT" &
+                curl -s -o /dev/null -H 'X-Amz-Target: ACMPrivateCA.ListTags' \
+                        -H 'Content-Type: application/x-amz-json-1.1' -d '{}' "$ENDPOINT" &
         done
         sleep 0.5
         start=$(date +%s%N)

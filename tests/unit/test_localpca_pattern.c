@@ -65,6 +65,23 @@ a_long_string_is_matched_without_a_deep_stack(void **state)
 }
 
 static void
+a_long_run_of_groups_is_matched(void **state)
+{
+        static const char base64[] =
+                "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?";
+        char text[4097];
+
+        (void)state;
+        memset(text, 'A', sizeof(text));
+        text[4096] = '\0';
+        assert_true(pattern_matches(base64, text));
+        text[4095] = '=';
+        assert_true(pattern_matches(base64, text));
+        text[4094] = '!';
+        assert_false(pattern_matches(base64, text));
+}
+
+static void
 bytes_that_are_no_utf8_are_read_to_their_end_and_no_further(void **state)
 {
         static const char *const texts[] = { "\xff", "\xc3",  "\xe2\x82", "\xf0\x9f\x98",
@@ -93,6 +110,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_pattern_matches_whole_strings_and_nothing_else),
                 cmocka_unit_test(a_long_string_is_matched_without_a_deep_stack),
+                cmocka_unit_test(a_long_run_of_groups_is_matched),
                 cmocka_unit_test(bytes_that_are_no_utf8_are_read_to_their_end_and_no_further),
                 cmocka_unit_test(characters_are_counted_not_bytes),
         };
