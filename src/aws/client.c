@@ -21,12 +21,17 @@ enum {
         ATTEMPT_MS = 60 * 1000,
 };
 
-/* The json 1.1 services. */
+/* How a service is spoken to: json 1.1 with a target header, or query with an API version. */
 static const struct service {
         const char *name;
         const char *target;
+        const char *version;
 } services[] = {
-        { "acm-pca", "ACMPrivateCA" },
+        { "acm-pca", .target = "ACMPrivateCA" },
+        { "iam", .version = "2010-05-08" },
+        { "organizations", .target = "AWSOrganizationsV20161128" },
+        { "secretsmanager", .target = "secretsmanager" },
+        { "sts", .version = "2011-06-15" },
 };
 
 /* One call, from aws_send() to its reply. */
@@ -36,7 +41,9 @@ struct operation {
         char *service;
         char *region;
         char *name;
-        char *target; /* header line */
+        const char *content_type;
+        char *target; /* NULL for query services */
+        bool unsigned_call;
         struct buf body;
         struct endpoint endpoint;
         int64_t no_attempt_after_ms;
@@ -148,6 +155,21 @@ aws_client_open(struct aws_settings *settings, struct error *err)
         return client;
 }
 
+struct aws_client *
+aws_client_open_as(struct aws_settings *settings, const struct credentials *credentials,
+                   struct error *err)
+{
+        struct aws_client *client = aws_client_open(settings, err);
+
+        if (!client)
+                return NULL;
+        client->signer.fixed = true;
+        client->signer.generation = 1;
+        if (credentials)
+                credentials_copy(&client->signer.credentials, credentials);
+        return client;
+}
+
 void
 aws_client_set_timeouts(struct aws_client *client, int64_t connect_ms, int64_t attempt_ms)
 {
@@ -162,6 +184,9 @@ operation_free(struct operation *operation)
         free(operation->region);
         free(operation->name);
         free(operation->target);
+        /* A web identity token or an MFA code may have been in it. */
+        if (operation->body.data)
+                wipe(operation->body.data, operation->body.len);
         buf_clear(&operation->body);
         endpoint_clear(&operation->endpoint);
         free(operation);
@@ -249,15 +274,18 @@ send_attempt(struct aws_client *client, struct operation *operation)
         char *signed_lines[SIGNER_LINES];
         const char *lines[SIGNER_LINES + 3] = { client->user_agent, "Expect:" };
 
-        operation->stamp =
-                signer_sign(&client->signer,
-                            &(struct signer_request){ .host = operation->endpoint.host,
-                                                      .path = operation->endpoint.path,
-                                                      .region = operation->region,
-                                                      .service = operation->service,
-                                                      .target = operation->target,
-                                                      .body = view_buf(&operation->body) },
-                            signed_lines);
+        const struct signer_request request = { .host = operation->endpoint.host,
+                                                .path = operation->endpoint.path,
+                                                .region = operation->endpoint.signing_region,
+                                                .service = operation->service,
+                                                .content_type = operation->content_type,
+                                                .target = operation->target,
+                                                .body = view_buf(&operation->body) };
+
+        if (operation->unsigned_call)
+                signer_leave_unsigned(&request, signed_lines);
+        else
+                operation->stamp = signer_sign(&client->signer, &request, signed_lines);
         memcpy(lines + 2, signed_lines, sizeof(signed_lines));
         operation->attempts++;
         operation->under_way = true;
@@ -293,7 +321,7 @@ start_attempt(struct aws_client *client, struct operation *operation)
                 finish(client, operation, NULL);
                 return;
         }
-        if (!signer_need(&client->signer, err)) {
+        if (!operation->unsigned_call && !signer_need(&client->signer, err)) {
                 finish(client, operation, NULL);
                 return;
         }
@@ -359,7 +387,10 @@ judge_answer(struct aws_client *client, struct operation *operation,
                                    .operation = operation->name,
                                    .region = operation->region,
                                    .host = operation->endpoint.host,
-                                   .access_key_id = client->signer.credentials.access_key_id,
+                                   .access_key_id =
+                                           operation->unsigned_call
+                                                   ? NULL
+                                                   : client->signer.credentials.access_key_id,
                                    .request = view_buf(&operation->body) };
         struct fault_answer read = { .status = answer->status,
                                      .content_type = answer->content_type,
@@ -368,6 +399,7 @@ judge_answer(struct aws_client *client, struct operation *operation,
                                      .body = view_buf(&answer->body) };
 
         fault_read(&call, &read, &fault);
+        snprintf(operation->request_id, sizeof(operation->request_id), "%s", fault.request_id);
         fault_explain(&call, &read, &fault, &operation->error);
         /* What refuses speaks for the last connection only, not for one that died before it. */
         operation->maybe_done |= !fault.refusal || answer->sent_again;
@@ -514,6 +546,22 @@ service_named(const char *name)
         return NULL;
 }
 
+/* In the service's protocol: what was said, in a json body as it is, in a form behind its Action.
+ */
+static void
+write_body(struct operation *operation, const struct service *service, const struct aws_call *call)
+{
+        if (service->target) {
+                operation->content_type = "application/x-amz-json-1.1";
+                operation->target = text_format("%s.%s", service->target, call->operation);
+        } else {
+                operation->content_type = "application/x-www-form-urlencoded; charset=utf-8";
+                buf_format(&operation->body, "Action=%s&Version=%s%s", call->operation,
+                           service->version, call->body.len ? "&" : "");
+        }
+        buf_add(&operation->body, call->body);
+}
+
 void
 aws_send(struct aws_client *client, const struct aws_call *call)
 {
@@ -524,15 +572,16 @@ aws_send(struct aws_client *client, const struct aws_call *call)
                                       .custom = aws_settings_endpoint(client->settings,
                                                                       call->service),
                                       .fips = aws_settings_fips(client->settings),
-                                      .dual_stack = aws_settings_dual_stack(client->settings) };
+                                      .dual_stack = aws_settings_dual_stack(client->settings),
+                                      .sts_global = aws_settings_sts_global(client->settings) };
 
         assert(service);
         operation->tag = call->tag;
         operation->service = text_copy(call->service);
         operation->region = text_copy(call->region);
         operation->name = text_copy(call->operation);
-        operation->target = text_format("%s.%s", service->target, call->operation);
-        buf_add(&operation->body, call->body);
+        operation->unsigned_call = call->unsigned_call;
+        write_body(operation, service, call);
         operation->no_attempt_after_ms = call->no_attempt_after_ms;
         operation->most_attempts = call->most_attempts
                                            ? call->most_attempts

@@ -21,10 +21,11 @@
 struct aws_client;
 
 struct aws_call {
-        const char *service;   /* "acm-pca" */
+        const char *service;   /* "acm-pca", "sts" … */
         const char *region;    /* to sign for and to build the host name from */
         const char *operation; /* "IssueCertificate" */
-        struct view body;      /* JSON; copied */
+        struct view body;      /* JSON; for STS and IAM a form without Action; copied, wiped */
+        bool unsigned_call;    /* needs no credentials (AssumeRoleWithWebIdentity) */
         void *tag;             /* comes back with the reply */
         /*
          * No attempt is started after this moment (clock_boot_ms(); 0: no such bound): an
@@ -39,7 +40,7 @@ struct aws_reply {
         void *tag;
         char *operation;
         bool ok;
-        struct buf body;    /* of a 2xx reply */
+        struct buf body;    /* of a 2xx reply: JSON, from STS and IAM XML */
         struct error error; /* when not ok: kind, and what AWS said */
         char *request_id;   /* or NULL */
         /*
@@ -56,6 +57,14 @@ struct aws_reply {
  * `settings` stays with the caller and outlives the client.
  */
 struct aws_client *aws_client_open(struct aws_settings *settings, struct error *err);
+
+/*
+ * The same with these credentials (NULL: for unsigned calls only), whatever the settings would
+ * find; they are not renewed.
+ */
+struct aws_client *aws_client_open_as(struct aws_settings *settings,
+                                      const struct credentials *credentials, struct error *err);
+
 /* How long a connection and a whole attempt may take, in place of 5 and 60 seconds. */
 void aws_client_set_timeouts(struct aws_client *client, int64_t connect_ms, int64_t attempt_ms);
 

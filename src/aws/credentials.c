@@ -1,9 +1,9 @@
 #include "aws/credentials.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/found.h"
 #include "aws/process.h"
 #include "aws/settings.h"
 #include "base/clock.h"
@@ -33,82 +33,6 @@ credentials_copy(struct credentials *to, const struct credentials *from)
         secret_copy(&copy.secret_access_key, &from->secret_access_key);
         credentials_clear(to);
         *to = copy;
-}
-
-/* -- what was found ----------------------------------------------------------------------- */
-
-/* As they came from one place, still borrowed. */
-struct found {
-        const char *access_key_id;
-        const char *secret_access_key;
-        const char *session_token;
-        int64_t expires_at;
-        const char *origin;
-};
-
-/* Key id and token travel in headers: printable ASCII without blanks. */
-static bool
-fits_header(const char *text)
-{
-        for (; *text; text++) {
-                if (*text <= ' ' || *text >= 0x7F)
-                        return false;
-        }
-        return true;
-}
-
-static bool
-has_outer_blank(const char *text)
-{
-        size_t length = strlen(text);
-
-        return length && ((unsigned char)text[0] <= ' ' || (unsigned char)text[length - 1] <= ' ');
-}
-
-static bool
-refuse(struct error *err, const struct found *found, const char *rule)
-{
-        error_set(err, ERROR_CONFIG, "the AWS credentials are not usable: %s", rule);
-        error_about(err, "%s", found->origin);
-        return error_advise(err, "set access key id and secret access key anew there, as a pair");
-}
-
-/* Check a pair and make it ours. */
-static bool
-take(const struct found *found, struct credentials *out, struct error *err)
-{
-        if (!found->access_key_id)
-                return refuse(err, found, "there is a secret access key but no access key id");
-        if (!found->secret_access_key)
-                return refuse(err, found, "there is an access key id but no secret access key");
-        if (!fits_header(found->access_key_id) || strlen(found->access_key_id) > 128)
-                return refuse(err, found, "the access key id has characters that none has");
-        if (has_outer_blank(found->secret_access_key))
-                return refuse(err, found, "the secret access key begins or ends with white space");
-        if (found->session_token && !fits_header(found->session_token))
-                return refuse(err, found, "the session token has characters that none has");
-        struct credentials taken = {
-                .access_key_id = text_copy(found->access_key_id),
-                .session_token = text_copy(found->session_token),
-                .expires_at = found->expires_at,
-                .origin = text_copy(found->origin),
-        };
-
-        secret_set(&taken.secret_access_key, view_text(found->secret_access_key));
-        credentials_clear(out);
-        *out = taken;
-        return true;
-}
-
-static bool
-expired(struct error *err, const char *origin, int64_t expires_at)
-{
-        char when[CLOCK_TEXT];
-
-        error_set(err, ERROR_CREDENTIALS_EXPIRED, "the AWS credentials expired at %s",
-                  clock_format(expires_at, when));
-        error_about(err, "%s", origin);
-        return error_advise(err, "get fresh ones from where these came (log in again)");
 }
 
 /* -- the providers ------------------------------------------------------------------------ */
@@ -183,11 +107,11 @@ find_in_environment(const struct search *search, struct credentials *out, struct
         if (!found.session_token)
                 found.session_token = environment_get("AWS_SECURITY_TOKEN");
         if (expiration && !clock_parse(expiration, &found.expires_at))
-                return finding_of(
-                        refuse(err, &found, "AWS_CREDENTIAL_EXPIRATION is not an ISO 8601 time"));
+                return finding_of(found_refuse(
+                        err, &found, "AWS_CREDENTIAL_EXPIRATION is not an ISO 8601 time"));
         if (expiration && found.expires_at <= clock_now())
-                return finding_of(expired(err, found.origin, found.expires_at));
-        return finding_of(take(&found, out, err));
+                return finding_of(found_expired(err, found.origin, found.expires_at));
+        return finding_of(found_take(&found, out, err));
 }
 
 /* Kinds of profile that need a service we do not speak: say what helps instead of going on. */
@@ -246,7 +170,7 @@ find_in_file(const struct search *search, const struct shared_file *file, const 
 
         if (!found.access_key_id && !found.secret_access_key)
                 return NOT_HERE;
-        return finding_of(take(&found, out, err));
+        return finding_of(found_take(&found, out, err));
 }
 
 static enum finding
@@ -263,50 +187,9 @@ find_in_config(const struct search *search, struct credentials *out, struct erro
 
 /* -- credential_process ------------------------------------------------------------------- */
 
-/* Free a JSON tree; the texts in it are wiped first. */
-static void
-json_wipe(cJSON *json)
-{
-        cJSON *item = NULL;
-
-        cJSON_ArrayForEach(item, json)
-        {
-                if (item->valuestring)
-                        wipe(item->valuestring, strlen(item->valuestring));
-        }
-        cJSON_Delete(json);
-}
-
-static bool
-read_process_json(const cJSON *json, const char *origin, struct credentials *out, struct error *err)
-{
-        const cJSON *version = cJSON_GetObjectItemCaseSensitive(json, "Version");
-        const char *expiration =
-                cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "Expiration"));
-        struct found found = {
-                .access_key_id =
-                        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "AccessKeyId")),
-                .secret_access_key = cJSON_GetStringValue(
-                        cJSON_GetObjectItemCaseSensitive(json, "SecretAccessKey")),
-                .session_token = cJSON_GetStringValue(
-                        cJSON_GetObjectItemCaseSensitive(json, "SessionToken")),
-                .origin = origin,
-        };
-
-        if (!cJSON_IsNumber(version) || version->valueint != 1)
-                return refuse(err, &found, "the answer's \"Version\" is not 1");
-        if (!found.access_key_id || !*found.access_key_id || !found.secret_access_key ||
-            !*found.secret_access_key)
-                return refuse(err, &found,
-                              "the answer lacks \"AccessKeyId\" or \"SecretAccessKey\"");
-        if (found.session_token && !*found.session_token)
-                found.session_token = NULL;
-        if (expiration && !clock_parse(expiration, &found.expires_at))
-                return refuse(err, &found, "the answer's \"Expiration\" is not an ISO 8601 time");
-        if (expiration && found.expires_at <= clock_now())
-                return expired(err, origin, found.expires_at);
-        return take(&found, out, err);
-}
+static const struct found_names process_names = { .token = "SessionToken",
+                                                  .has_version = true,
+                                                  .subject = "the program" };
 
 static enum finding
 find_by_process(const struct search *search, struct credentials *out, struct error *err)
@@ -323,16 +206,7 @@ find_by_process(const struct search *search, struct credentials *out, struct err
                 error_about(err, "%s", origin);
                 return FAILED;
         }
-        cJSON *json = cJSON_ParseWithLength((const char *)output.data, output.len);
-        bool taken = false;
-
-        if (cJSON_IsObject(json))
-                taken = read_process_json(json, origin, out, err);
-        else
-                refuse(err, &(struct found){ .origin = origin },
-                       "the program did not print a JSON object");
-        json_wipe(json);
-        return finding_of(taken);
+        return finding_of(found_read_json(secret_view(&output), &process_names, origin, out, err));
 }
 
 /* -- the chain ---------------------------------------------------------------------------- */

@@ -71,6 +71,9 @@ const char *aws_settings_profile(const struct aws_settings *settings);
 bool aws_settings_fips(const struct aws_settings *settings);
 bool aws_settings_dual_stack(const struct aws_settings *settings);
 
+/* STS by its global host where there is one: AWS_STS_REGIONAL_ENDPOINTS, sts_regional_endpoints. */
+bool aws_settings_sts_global(const struct aws_settings *settings);
+
 /* AWS_RETRY_MODE, AWS_MAX_ATTEMPTS or the profile's keys; checked when the settings were read. */
 struct aws_retry_settings aws_settings_retry(const struct aws_settings *settings);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "aws/xml.h"
 #include "base/clock.h"
 
 /* -- the table ---------------------------------------------------------------------------- */
@@ -37,6 +38,10 @@ static const struct rule {
         { "RequestExpired", NULL, ERROR_CLOCK, RETRY_CLOCK, true },
         { "RequestInTheFuture", NULL, ERROR_CLOCK, RETRY_CLOCK, true },
         { "RequestTimeTooSkewed", NULL, ERROR_CLOCK, RETRY_CLOCK, true },
+        { "InvalidIdentityToken", NULL, ERROR_CREDENTIALS_REFUSED, RETRY_NEVER, true },
+        { "IDPRejectedClaim", NULL, ERROR_CREDENTIALS_REFUSED, RETRY_NEVER, true },
+        { "IDPCommunicationError", NULL, ERROR_AWS_UNAVAILABLE, RETRY_TRANSIENT, true },
+        { "RegionDisabled", NULL, ERROR_DENIED, RETRY_NEVER, true },
         { "MissingAuthenticationToken", NULL, ERROR_CREDENTIALS_REFUSED, RETRY_NEVER, true },
         { "IncompleteSignature", NULL, ERROR_CREDENTIALS_REFUSED, RETRY_NEVER, true },
 
@@ -63,6 +68,8 @@ static const struct rule {
         { "ValidationError", NULL, ERROR_REQUEST_REFUSED, RETRY_NEVER, true },
         { "Serialization", NULL, ERROR_REQUEST_REFUSED, RETRY_NEVER, true },
         { "InvalidParameterValue", NULL, ERROR_REQUEST_REFUSED, RETRY_NEVER, true },
+        { "MalformedPolicyDocument", NULL, ERROR_REQUEST_REFUSED, RETRY_NEVER, true },
+        { "PackedPolicyTooLarge", NULL, ERROR_REQUEST_REFUSED, RETRY_NEVER, true },
         { "RequestInProgress", NULL, ERROR_PENDING, RETRY_NEVER, true },
         { "RequestFailed", "GetCertificate", ERROR_ISSUE_FAILED, RETRY_NEVER, true },
         { "RequestFailed", NULL, ERROR_AWS_UNAVAILABLE, RETRY_TRANSIENT, false },
@@ -145,7 +152,7 @@ json_text(const cJSON *json, const char *name)
 }
 
 static void
-read_body(const struct fault_answer *answer, struct fault *out)
+read_json(const struct fault_answer *answer, struct fault *out)
 {
         cJSON *json = cJSON_ParseWithLength((const char *)answer->body.data, answer->body.len);
         const char *code = answer->error_type;
@@ -162,6 +169,48 @@ read_body(const struct fault_answer *answer, struct fault *out)
         if (message)
                 copy_message(message, out->message, sizeof(out->message));
         cJSON_Delete(json);
+}
+
+/*
+ * The query services' form, <ErrorResponse><Error>, and the old one, <Response><Errors><Error>.
+ * Anything else in XML, such as a proxy's page, says nothing.
+ */
+static void
+read_xml(const struct fault_answer *answer, struct fault *out)
+{
+        struct error ignored = { 0 };
+        struct xml *xml = xml_read(answer->body, &ignored);
+        const struct xml_element *root = xml ? xml_root(xml) : NULL;
+        bool old = xml_is(root, "Response");
+        const struct xml_element *error = old || xml_is(root, "ErrorResponse")
+                                                  ? xml_find(root, old ? "Errors/Error" : "Error")
+                                                  : NULL;
+        const char *code = xml_text_at(error, "Code");
+        const char *message = xml_text_at(error, "Message");
+        const char *request_id = xml_text_at(root, old ? "RequestID" : "RequestId");
+
+        if (code)
+                reduce_code(code, out->code, sizeof(out->code));
+        if (message)
+                copy_message(message, out->message, sizeof(out->message));
+        if (error && request_id && !*out->request_id)
+                copy_message(request_id, out->request_id, sizeof(out->request_id));
+        xml_free(xml);
+}
+
+static void
+read_body(const struct fault_answer *answer, struct fault *out)
+{
+        size_t blanks = 0;
+
+        if (answer->request_id)
+                copy_message(answer->request_id, out->request_id, sizeof(out->request_id));
+        while (blanks < answer->body.len && strchr(" \t\r\n", answer->body.data[blanks]))
+                blanks++;
+        if (blanks < answer->body.len && answer->body.data[blanks] == '<')
+                read_xml(answer, out);
+        if (!*out->code)
+                read_json(answer, out);
 }
 
 /* Without a code, or with one that is not known, only the status is left to go by. */
@@ -316,7 +365,10 @@ explain_denied(const struct fault_call *call, const struct fault *fault, struct 
         denial_read(fault->message, &denial);
         error_set(err, ERROR_DENIED, "AWS denies %s to %s%s%s%s",
                   denial.action ? denial.action : call->operation,
-                  denial.user ? denial.user : "access key ", denial.user ? "" : call->access_key_id,
+                  denial.user           ? denial.user
+                  : call->access_key_id ? "access key "
+                                        : "this caller",
+                  denial.user || !call->access_key_id ? "" : call->access_key_id,
                   denial.reason ? " " : "", denial.reason ? denial.reason : "");
         if (!denial.action || !denial.resource)
                 error_advise(err, "have the identity's permissions checked");
@@ -413,6 +465,17 @@ static const struct {
 } hints[] = {
         { "MalformedCSRException",
           "the CSR or its signature is broken: check it with openssl req -verify" },
+        { "PackedPolicyTooLarge",
+          "the session policy is too large once AWS has packed it: name fewer CAs and templates" },
+        { "InvalidClientTokenId",
+          "that access key id is unknown there: check that it is active, of the right partition, "
+          "and, if it is temporary, that its session token is set" },
+        { "SignatureDoesNotMatch",
+          "check that the secret access key is the one of this access key id" },
+        { "InvalidIdentityToken",
+          "check that the identity provider is set up in IAM, and the token meant for AWS" },
+        { "IDPRejectedClaim", "get a fresh web identity token: this one expired or was revoked" },
+        { "RegionDisabledException", "enable the Region for the account, or use another one" },
         { "InvalidSignatureException",
           "check that the secret access key is the one of this access key id" },
         { "UnrecognizedClientException",
@@ -456,7 +519,7 @@ fault_explain(const struct fault_call *call, const struct fault_answer *answer,
                 explain_clock(fault, err);
         else
                 explain_by_table(fault, err);
-        if (fault->kind == ERROR_CA_UNKNOWN) {
+        if (fault->kind == ERROR_CA_UNKNOWN && strcmp(call->service, "acm-pca") == 0) {
                 error_set(err, ERROR_CA_UNKNOWN,
                           "AWS Private CA knows no such CA or certificate: %s", fault->message);
                 error_advise(err,
@@ -465,5 +528,5 @@ fault_explain(const struct fault_call *call, const struct fault_answer *answer,
                              call->region);
         }
         error_about(err, "%s in %s (%s)", call->operation, call->region, call->host);
-        return error_aws(err, fault->code, fault->message, answer->request_id);
+        return error_aws(err, fault->code, fault->message, fault->request_id);
 }

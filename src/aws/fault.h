@@ -26,13 +26,14 @@ struct fault_call {
         const char *operation;
         const char *region;
         const char *host;
-        const char *access_key_id;
-        struct view request; /* its JSON body */
+        const char *access_key_id; /* NULL for an unsigned call */
+        struct view request;       /* its body */
 };
 
 struct fault {
         char code[96]; /* "ThrottlingException"; empty when the answer names none */
         char message[1024];
+        char request_id[96]; /* from the header, else from an XML body */
         enum error_kind kind;
         enum retry_class retry;
         bool refusal; /* the service says that it did nothing */

@@ -179,6 +179,20 @@ read_retry(struct aws_settings *settings, struct error *err)
 }
 
 static bool
+read_sts(struct aws_settings *settings, struct error *err)
+{
+        const char *origin = NULL;
+        const char *kind = variable_or_key(settings, "AWS_STS_REGIONAL_ENDPOINTS",
+                                           "sts_regional_endpoints", &origin);
+
+        settings->sts_global = kind && strcasecmp(kind, "legacy") == 0;
+        if (!kind || settings->sts_global || strcasecmp(kind, "regional") == 0)
+                return true;
+        error_set(err, ERROR_CONFIG, "%s is '%s'", origin, kind);
+        return error_advise(err, "it can be regional or legacy");
+}
+
+static bool
 read_values(struct aws_settings *settings, struct error *err)
 {
         const char *region = aws_settings_region(settings);
@@ -189,7 +203,7 @@ read_values(struct aws_settings *settings, struct error *err)
                          err) &&
                read_flag(settings, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint",
                          &settings->dual_stack, err) &&
-               read_retry(settings, err);
+               read_sts(settings, err) && read_retry(settings, err);
 }
 
 /* -- the header's functions --------------------------------------------------------------- */
@@ -351,6 +365,12 @@ bool
 aws_settings_dual_stack(const struct aws_settings *settings)
 {
         return settings->dual_stack;
+}
+
+bool
+aws_settings_sts_global(const struct aws_settings *settings)
+{
+        return settings->sts_global;
 }
 
 struct aws_retry_settings

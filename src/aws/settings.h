@@ -23,6 +23,7 @@ struct aws_settings {
         char *config_section; /* the heading that is the profile in the config file */
         bool fips;
         bool dual_stack;
+        bool sts_global;
         struct aws_retry_settings retry;
 };
 

@@ -8,7 +8,8 @@
 
 enum {
         SKEW_S = 4 * 60,      /* services accept five minutes, some more */
-        REFRESH_S = 15 * 60,  /* so long before they expire, credentials are looked for anew, */
+        REFRESH_S = 15 * 60,  /* so long before they expire, credentials are looked for anew */
+        REFRESH_PART = 4,     /* (in the last quarter of their time, if that is shorter), */
         REFRESH_PAUSE_S = 60, /* but not more often than this */
 };
 
@@ -42,11 +43,24 @@ credentials_equal(const struct credentials *a, const struct credentials *b)
                view_equal(secret_view(&a->secret_access_key), secret_view(&b->secret_access_key));
 }
 
+/* The shortest sessions last 15 minutes: they must not be renewed all the time. */
+static int64_t
+refresh_time(int64_t expires_at, int64_t now)
+{
+        int64_t part = (expires_at - now) / REFRESH_PART;
+
+        if (!expires_at)
+                return 0;
+        return expires_at - (part < REFRESH_S ? part : REFRESH_S);
+}
+
 bool
 signer_renew(struct signer *signer, struct error *err)
 {
         struct credentials fresh = { 0 };
 
+        if (signer->fixed)
+                return error_set(err, ERROR_NOTHING, "there are no newer credentials");
         signer->looked_at = clock_now();
         if (!credentials_find(signer->settings, &fresh, err))
                 return false;
@@ -58,6 +72,7 @@ signer_renew(struct signer *signer, struct error *err)
         credentials_clear(&signer->credentials);
         signer->credentials = fresh;
         signer->generation++;
+        signer->refresh_at = refresh_time(fresh.expires_at, signer->looked_at);
         sigv4_key_clear(&signer->key);
         log_debug("aws-credentials", "access_key_id=%s origin=\"%s\"", fresh.access_key_id,
                   fresh.origin);
@@ -75,7 +90,7 @@ signer_need(struct signer *signer, struct error *err)
                 return signer_renew(signer, err);
         int64_t expires_at = signer->credentials.expires_at;
 
-        if (!expires_at || now < expires_at - REFRESH_S)
+        if (!signer->refresh_at || now < signer->refresh_at)
                 return true;
         /* A refresh that fails early leaves the old ones in use. */
         if (now - signer->looked_at >= REFRESH_PAUSE_S || now < signer->looked_at)
@@ -133,7 +148,6 @@ signer_correct_clock(struct signer *signer, const char *host, const struct signe
 struct signer_stamp
 signer_sign(struct signer *signer, const struct signer_request *request, char *lines[SIGNER_LINES])
 {
-        static const char content_type[] = "application/x-amz-json-1.1";
         const struct skew *skew = skew_of(signer, request->host);
         const struct credentials *credentials = &signer->credentials;
         const char *token = credentials->session_token;
@@ -144,29 +158,47 @@ signer_sign(struct signer *signer, const struct signer_request *request, char *l
 
         /* Taken once for header and scope: midnight may come in between. */
         sigv4_date_time(clock_now() + stamp.offset, scope.date_time);
-        const struct sigv4_header headers[] = {
-                { "content-type", content_type },  { "host", request->host },
-                { "x-amz-date", scope.date_time }, { "x-amz-target", request->target },
-                { "x-amz-security-token", token },
+        struct sigv4_header headers[5] = {
+                { "content-type", request->content_type },
+                { "host", request->host },
+                { "x-amz-date", scope.date_time },
         };
+        size_t count = 3;
+
+        if (request->target)
+                headers[count++] = (struct sigv4_header){ "x-amz-target", request->target };
+        if (token)
+                headers[count++] = (struct sigv4_header){ "x-amz-security-token", token };
         const struct sigv4_request canonical = {
                 .method = "POST",
                 .path = request->path,
                 .headers = headers,
-                .header_count = ARRAY_LENGTH(headers) - !token,
+                .header_count = count,
                 .body = request->body,
                 .normalize_path = true,
         };
 
         sigv4_authorization_kept(&canonical, &scope, credentials->access_key_id,
                                  &credentials->secret_access_key, &signer->key, &authorization);
-        lines[0] = text_format("Content-Type: %s", content_type);
-        lines[1] = text_format("X-Amz-Target: %s", request->target);
-        lines[2] = text_format("X-Amz-Date: %s", scope.date_time);
-        lines[3] = text_format("Authorization: %s", buf_text(&authorization));
-        lines[4] = token ? text_format("X-Amz-Security-Token: %s", token) : NULL;
-        lines[5] = NULL;
+        signer_leave_unsigned(request, lines);
+        char **line = lines;
+
+        while (*line)
+                line++;
+        *line++ = text_format("X-Amz-Date: %s", scope.date_time);
+        *line++ = text_format("Authorization: %s", buf_text(&authorization));
+        if (token)
+                *line = text_format("X-Amz-Security-Token: %s", token);
         return stamp;
+}
+
+void
+signer_leave_unsigned(const struct signer_request *request, char *lines[SIGNER_LINES])
+{
+        memset(lines, 0, SIGNER_LINES * sizeof(*lines));
+        lines[0] = text_format("Content-Type: %s", request->content_type);
+        if (request->target)
+                lines[1] = text_format("X-Amz-Target: %s", request->target);
 }
 
 void

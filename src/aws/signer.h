@@ -11,8 +11,10 @@
 struct signer {
         struct aws_settings *settings; /* borrowed */
         struct credentials credentials;
+        bool fixed;          /* these credentials and no others: nothing is looked for */
         unsigned generation; /* counts renewals; 0: none found yet */
         int64_t looked_at;   /* when credentials were last looked for */
+        int64_t refresh_at;  /* when newer ones are looked for, though these are good; 0: never */
         struct sigv4_key key;
         struct skew *skews; /* server time minus ours, by host */
 };
@@ -41,7 +43,8 @@ struct signer_request {
         const char *path;
         const char *region;
         const char *service;
-        const char *target; /* "ACMPrivateCA.IssueCertificate" */
+        const char *content_type;
+        const char *target; /* "ACMPrivateCA.IssueCertificate"; NULL for the query services */
         struct view body;
 };
 
@@ -53,6 +56,9 @@ enum { SIGNER_LINES = 6 };
  */
 struct signer_stamp signer_sign(struct signer *signer, const struct signer_request *request,
                                 char *lines[SIGNER_LINES]);
+/* The same lines without a signature, for the few calls that have none. */
+void signer_leave_unsigned(const struct signer_request *request, char *lines[SIGNER_LINES]);
+
 void signer_lines_free(char *lines[SIGNER_LINES]);
 
 /*
