@@ -22,12 +22,14 @@
 
 /* -- writing ------------------------------------------------------------------------------ */
 
+/* Where the recorded requests are; asked for before the bench clears the environment. */
+static char *wire;
+
 /* The body of a recorded request of the aws CLI without its Action and Version; the caller frees.
  */
 static char *
 recorded_parameters(const char *name)
 {
-        CLEANUP(free_cleanup) char *wire = source_path("tests/wire");
         CLEANUP(free_cleanup) char *text = read_text(wire, name);
 
         assert_non_null(text);
@@ -492,5 +494,9 @@ main(void)
                 WIRE(the_header_s_request_id_wins_and_a_page_in_xml_is_no_error_of_aws),
         };
 
-        return cmocka_run_group_tests(tests, make_folder, remove_folder);
+        wire = source_path("tests/wire");
+        int failed = cmocka_run_group_tests(tests, make_folder, remove_folder);
+
+        free(wire);
+        return failed;
 }
