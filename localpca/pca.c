@@ -229,16 +229,29 @@ caller_check(struct call *call, const struct sigv4_request *request,
         return true;
 }
 
-static bool
-signature_check(struct call *call, const struct sigv4_request *request)
+/* How each service calls a wrong signature, and how far a clock may be off. */
+static const struct {
+        const char *service, *mismatch_code;
+        unsigned window_minutes;
+} services[] = {
+        { "acm-pca", "InvalidSignatureException", 5 },
+        { "sts", "SignatureDoesNotMatch", 15 },
+};
+
+bool
+call_authenticate(struct call *call, const struct sigv4_request *request, const char *service)
 {
         struct sigv4_claim claim = { 0 };
         struct sigv4_rules rules = { .region = call->pca->options->region,
-                                     .service = "acm-pca",
-                                     .now = call->now_ms / 1000,
-                                     .window_minutes = 5,
-                                     .mismatch_code = "InvalidSignatureException" };
+                                     .service = service,
+                                     .now = call->now_ms / 1000 };
 
+        for (size_t i = 0; i < ARRAY_LENGTH(services); i++) {
+                if (strcmp(services[i].service, service) != 0)
+                        continue;
+                rules.mismatch_code = services[i].mismatch_code;
+                rules.window_minutes = services[i].window_minutes;
+        }
         if (call->fault.clock) /* as if the service were an hour ahead */
                 rules.now += 60 * 60;
         return sigv4_read(request, &claim, &call->refusal) && caller_check(call, request, &claim) &&
@@ -276,7 +289,7 @@ fault_check(struct call *call)
 static bool
 call_decide(struct call *call, const struct sigv4_request *request, const cJSON *input)
 {
-        if (!signature_check(call, request))
+        if (!call_authenticate(call, request, "acm-pca"))
                 return false;
         call->input = input;
         if (!cJSON_IsObject(input))

@@ -91,6 +91,13 @@ void answer_clear(struct answer *answer);
 bool pca_commit(struct pca *pca, struct error *err) MUST_CHECK;
 void answer_unkept(struct answer *answer, const struct error *err);
 
+/*
+ * Who is calling, and is it signed for this service ("acm-pca", "sts")?  Fills call->caller.
+ * refusals: those of sigv4.h, UnrecognizedClientException, ExpiredTokenException
+ */
+bool call_authenticate(struct call *call, const struct sigv4_request *request,
+                       const char *service) MUST_CHECK;
+
 /* What the service refuses with when its own state fails. */
 bool call_broken(struct call *call, const struct error *err);
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "localpca/exchange.h"
+#include "localpca/sts.h"
 #include "localpca/tls.h"
 #include "localpca/web.h"
 
@@ -129,7 +130,10 @@ api_decide(struct server *server, struct exchange *exchange, const char *method)
                                          .headers = headers.all,
                                          .header_count = headers.count,
                                          .body = view_buf(&exchange->body) };
-        pca_answer(server->pca, &request, &exchange->answer);
+        if (sts_is_request(&request))
+                sts_answer(server->pca, &request, &exchange->answer);
+        else
+                pca_answer(server->pca, &request, &exchange->answer);
         free(headers.all);
         free(path);
 }

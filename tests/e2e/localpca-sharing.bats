@@ -127,6 +127,26 @@ as_other() {
                 list-certificate-authorities
 }
 
+@test "STS says who is calling, in XML, with its own errors and its window of 15 minutes" {
+        sts() {
+                aws --endpoint-url "$ENDPOINT" sts get-caller-identity "$@"
+        }
+        [ "$(sts --query Arn --output text)" = arn:aws:iam::111122223333:user/localpca-admin ]
+        [ "$(as_other sts --query Account --output text)" = 444455556666 ]
+        AWS_SECRET_ACCESS_KEY=wrong run sts
+        [[ $output == *'(SignatureDoesNotMatch)'* ]]
+        AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE run sts
+        [[ $output == *'(InvalidClientTokenId)'* ]]
+        run aws --endpoint-url "$ENDPOINT" sts get-session-token
+        [[ $output == *'(InvalidAction)'* ]]
+        curl -s -d clock-offset=14m "$ENDPOINT/_localpca/settings" >/dev/null
+        sts >/dev/null
+        curl -s -d clock-offset=16m "$ENDPOINT/_localpca/settings" >/dev/null
+        run sts
+        curl -s -d clock-offset=0s "$ENDPOINT/_localpca/settings" >/dev/null
+        [[ $output == *'(SignatureDoesNotMatch)'*'Signature expired'*'- 15 min.)'* ]]
+}
+
 @test "files of identities that make no sense are refused" {
         while IFS='|' read -r words text; do
                 printf '%s' "$text" >"$SANDBOX/bad.json"
