@@ -63,6 +63,7 @@ call_authority_in(struct call *call, unsigned states)
 bool
 call_broken(struct call *call, const struct error *err)
 {
+        call->pca->broken = true;
         return refuse(&call->refusal, "InternalFailure", "localpca: %s", err->what);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "localpca/access.h"
 #include "localpca/facts.h"
 #include "localpca/validate.h"
@@ -398,17 +399,38 @@ stats_save(struct pca *pca, struct error *err)
         return done;
 }
 
+/* Undo the turn, in memory as in the store. */
+static bool
+turn_undo(struct pca *pca, const struct error *why)
+{
+        struct error ignored = { 0 };
+
+        store_rollback(pca->store);
+        pca->broken = false;
+        authorities_clear(&pca->authorities);
+        pca->stats.issued = pca->stats.repeats_of_csr = pca->stats.repeats_of_key = 0;
+        pca->stats.revoked = 0;
+        if (!authorities_load(&pca->authorities, pca->store, &ignored) ||
+            !store_document_each(pca->store, "setting", stats_visit, &pca->stats, &ignored))
+                log_info("state-unreadable", "what='%s'", ignored.what);
+        pca->writes_saved = pca->stats.issued + pca->stats.revoked;
+        log_info("turn-undone", "what='%s'", why->what);
+        return false;
+}
+
 bool
 pca_commit(struct pca *pca, struct error *err)
 {
         int64_t writes = pca->stats.issued + pca->stats.revoked;
 
-        if (writes != pca->writes_saved && !stats_save(pca, err)) {
-                store_rollback(pca->store);
-                return false;
+        if (pca->broken) {
+                error_set(err, ERROR_FILE, "the state could not be written");
+                return turn_undo(pca, err);
         }
+        if (writes != pca->writes_saved && !stats_save(pca, err))
+                return turn_undo(pca, err);
         pca->writes_saved = writes;
-        return store_commit(pca->store, err);
+        return store_commit(pca->store, err) || turn_undo(pca, err);
 }
 
 void

@@ -48,6 +48,7 @@ struct pca {
         char *endpoint;  /* "http://127.0.0.1:4711" */
         char *plain_url; /* the same for CRL and OCSP: never https */
         int64_t next_token_purge_ms;
+        bool broken;          /* this turn failed to write: it is to be undone */
         int64_t writes_saved; /* issued and revoked, as the state has them */
 };
 
@@ -98,7 +99,7 @@ void answer_unkept(struct answer *answer, const struct error *err);
 bool call_authenticate(struct call *call, const struct sigv4_request *request,
                        const char *service) MUST_CHECK;
 
-/* What the service refuses with when its own state fails. */
+/* What the service refuses with when its own state fails; the whole turn will be undone. */
 bool call_broken(struct call *call, const struct error *err);
 
 /* The statistics as JSON. */

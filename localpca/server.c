@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "localpca/exchange.h"
 #include "localpca/sts.h"
 #include "localpca/tls.h"
@@ -341,8 +340,6 @@ turn_end(struct server *server)
         bool kept = pca_commit(server->pca, &err);
         bool resumed = false;
 
-        if (!kept)
-                log_info("commit-failed", "what='%s'", err.what);
         for (size_t i = 0; i < server->turn_count; i++) {
                 if (!kept)
                         answer_unkept(&server->turn[i]->answer, &err);
@@ -519,6 +516,7 @@ signals_take(struct server *server)
         sigprocmask(SIG_BLOCK, &set, NULL);
         server->signals = signalfd(-1, &set, SFD_CLOEXEC);
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(), as a full disk is */
 }
 
 struct server *

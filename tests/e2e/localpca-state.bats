@@ -63,6 +63,21 @@ teardown() {
         [ "$(status_of "$arn")" = PENDING_CERTIFICATE ]
 }
 
+@test "a full disk refuses with 500 and undoes the turn; with room again it goes on where it was" {
+        issue_for "$CA_ARN" "$SANDBOX/csr.pem"
+        prlimit --pid "$LOCALPCA_PID" --fsize=1024:unlimited
+        AWS_MAX_ATTEMPTS=1 refuses InternalFailure localpca issue-certificate --certificate-authority-arn "$CA_ARN" \
+                --csr "fileb://$SANDBOX/csr.pem" --signing-algorithm SHA256WITHECDSA --validity Value=1,Type=DAYS
+        AWS_MAX_ATTEMPTS=1 refuses InternalFailure localpca update-certificate-authority \
+                --certificate-authority-arn "$CA_ARN" --status DISABLED
+        # What could not be kept is not believed either.
+        [ "$(status_of "$CA_ARN")" = ACTIVE ]
+        [ "$(stat_of .issued)" = 1 ]
+        prlimit --pid "$LOCALPCA_PID" --fsize=unlimited
+        issue_for "$CA_ARN" "$SANDBOX/csr.pem"
+        [ "$(stat_of .issued)" = 2 ]
+}
+
 @test "two servers on one state, or on one port: the second says so and leaves" {
         run timeout 10 "$BUILD/localpca/localpca" --state "$SANDBOX/ca"
         [ "$status" = 12 ]
