@@ -71,6 +71,7 @@
         X(PIN_LAST_TRY, "pin-last-try", 8, STAY)                  \
         /* 9: not what was asked for */                           \
         X(NOT_AS_ASKED, "not-as-asked", 9, VERDICT)               \
+        X(WISH_LOST, "wish-lost", 9, STAY)                        \
         X(ROOT_CHANGED, "root-changed", 9, STAY)                  \
         X(NOT_PROVED, "not-proved", 9, STAY)                      \
         /* 10: some of a batch failed */                          \

@@ -29,6 +29,7 @@ struct judgement {
         X509_REQ *request;
         struct extensions got;
         struct extensions sent; /* the request's */
+        struct usages given;    /* what the template gives for that request */
         struct buf *differences;
         size_t count;
         char first[256];
@@ -157,14 +158,12 @@ passes_csr(const struct judgement *judgement)
         return judgement->facts && judgement->facts->csr_passthrough;
 }
 
-/* What the certificate has to carry: the template's, else the request's where it passes on. */
+/* What the certificate has to carry: what the template gives, and what was wished for. */
 static unsigned
 expected_key_usage(const struct judgement *judgement)
 {
-        unsigned expected = judgement->facts ? judgement->facts->key_usage : 0;
+        unsigned expected = judgement->given.key_usage;
 
-        if (!expected && passes_csr(judgement))
-                expected = judgement->sent.usages.key_usage;
         if (holds_wishes(judgement))
                 expected |= judgement->wishes->usages.key_usage;
         return expected;
@@ -196,21 +195,17 @@ add_all(char ***list, size_t *count, char *const *more, size_t more_count)
 static void
 judge_extended_usage(struct judgement *judgement)
 {
-        const struct template_facts *facts = judgement->facts;
         const struct usages *wished = &judgement->wishes->usages;
+        const struct usages *given = &judgement->given;
         const struct usages *got = &judgement->got.usages;
         char **expected = NULL;
         size_t count = 0;
 
-        for (size_t i = 0; facts && i < ARRAY_LENGTH(facts->extended) && facts->extended[i]; i++)
-                text_list_add(&expected, &count, facts->extended[i]);
-        if (count == 0 && passes_csr(judgement))
-                add_all(&expected, &count, judgement->sent.usages.extended,
-                        judgement->sent.usages.extended_count);
+        add_all(&expected, &count, given->extended, given->extended_count);
         if (holds_wishes(judgement))
                 add_all(&expected, &count, wished->extended, wished->extended_count);
         /* Of an unknown template only what was wished for is known. */
-        if (!facts)
+        if (!judgement->facts)
                 add_all(&expected, &count, got->extended, got->extended_count);
         judge_lists(judgement, "extended key usage", expected, count, got->extended,
                     got->extended_count, extended_usage_name);
@@ -221,12 +216,11 @@ static void
 judge_policies(struct judgement *judgement)
 {
         const struct usages *wished = &judgement->wishes->usages;
-        const struct usages *sent = &judgement->sent.usages;
+        const struct usages *given = &judgement->given;
         char **expected = NULL;
         size_t count = 0;
 
-        if (passes_csr(judgement))
-                add_all(&expected, &count, sent->policies, sent->policy_count);
+        add_all(&expected, &count, given->policies, given->policy_count);
         if (holds_wishes(judgement))
                 add_all(&expected, &count, wished->policies, wished->policy_count);
         judge_lists(judgement, "policy", expected, count, judgement->got.usages.policies,
@@ -438,6 +432,7 @@ judge_all(struct judgement *judgement, struct view certificate, struct buf *path
         STACK_OF(X509_EXTENSION) *sent = X509_REQ_get_extensions(judgement->request);
 
         extensions_read(sent, &judgement->sent);
+        template_usages(judgement->facts, &judgement->sent.usages, &judgement->given);
         extensions_read(X509_get0_extensions(judgement->certificate), &judgement->got);
         judge_key(judgement);
         judge_subject(judgement);
@@ -450,6 +445,7 @@ judge_all(struct judgement *judgement, struct view certificate, struct buf *path
         judge_form(judgement);
         judge_chain(judgement, certificate, path);
         judge_dates(judgement, path);
+        usages_clear(&judgement->given);
         extensions_clear(&judgement->sent);
         extensions_clear(&judgement->got);
         sk_X509_EXTENSION_pop_free(sent, X509_EXTENSION_free);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "order/usage.h"
+#include "order/text_list.h"
 
 #define SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 #define CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
@@ -123,6 +123,25 @@ template_of_arn(const char *arn)
         if (!name || !strchr(name, '/'))
                 return NULL;
         return template_find(name);
+}
+
+void
+template_usages(const struct template_facts *facts, const struct usages *csr, struct usages *out)
+{
+        *out = (struct usages){ 0 };
+        if (!facts)
+                return;
+        if (facts->csr_passthrough)
+                usages_copy(out, csr);
+        if (facts->key_usage)
+                out->key_usage = facts->key_usage;
+        if (!facts->extended[0])
+                return;
+        text_list_free(out->extended, out->extended_count);
+        out->extended = NULL;
+        out->extended_count = 0;
+        for (size_t i = 0; i < ARRAY_LENGTH(facts->extended) && facts->extended[i]; i++)
+                text_list_add(&out->extended, &out->extended_count, facts->extended[i]);
 }
 
 static const char *

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "order/usage.h"
 
 struct template_facts {
         const char *name; /* "EndEntityCertificate" with its suffix, without "/V1" */
@@ -30,6 +31,13 @@ const struct template_facts *template_of_arn(const char *arn);
 
 /* Row `index` of the table, or NULL behind the last; for listings and tests. */
 const struct template_facts *template_at(size_t index);
+
+/*
+ * The usages and policies that a certificate gets: of each extension what the template sets, else
+ * what the CSR asks for where the template passes it on.  `facts` NULL (not known) gives none.
+ */
+void template_usages(const struct template_facts *facts, const struct usages *csr,
+                     struct usages *out);
 
 /*
  * What the command line gave (a nick, a name with or without "/V1", an ARN) as an ARN in the
