@@ -413,6 +413,52 @@ a_word_nobody_wrote_is_called_corrupt(void **state)
         assert_refused(ledger_get(ledger, order->number, &err), err, ERROR_LEDGER_CORRUPT);
 }
 
+/* Escapes without an end, names without a value, lines without a name. */
+static void
+random_list(char *text, size_t size)
+{
+        static const char letters[] = "\\\\\\=\n\nab\xc3";
+
+        random_bytes(text, size);
+        for (size_t i = 0; i < size; i++)
+                text[i] = letters[(unsigned char)text[i] % (sizeof(letters) - 1)];
+}
+
+static void
+lists_that_nobody_wrote_are_read_without_harm(void **state)
+{
+        CLEANUP(close_cleanup) struct ledger *ledger = open_ledger(*state);
+        CLEANUP(order_cleanup) struct order *order = order_full("device-1");
+        CLEANUP(sql_finalize) sqlite3_stmt *change = NULL;
+        struct error err = { 0 };
+
+        assert_done(ledger_insert(ledger, order, NOW, &err), err);
+        change = sql_prepare(ledger, "UPDATE orders SET sans = ?1, attributes = ?1, policies = ?1",
+                             &err);
+        assert_done(change, err);
+        for (int i = 0; i < 500; i++) {
+                CLEANUP(order_cleanup) struct order *back = NULL;
+                char text[24];
+
+                random_list(text, sizeof(text));
+                sqlite3_bind_text(change, 1, text, i % (int)sizeof(text), SQLITE_STATIC);
+                assert_done(sql_run(ledger, change, "change", &err), err);
+                sqlite3_reset(change);
+                back = ledger_get(ledger, order->number, &err);
+                assert_done(back, err);
+                assert_int_equal(back->wishes.san_count, back->wishes.usages.policy_count);
+                for (size_t k = 0; k < back->wishes.attribute_count; k++)
+                        assert_non_null(back->wishes.attributes[k].value);
+                /* What is read can be written, and is then read as the same. */
+                assert_done(ledger_update(ledger, back, "again", NOW, &err), err);
+                order_free(order);
+                order = back;
+                back = ledger_get(ledger, order->number, &err);
+                assert_done(back, err);
+                assert_orders_equal(back, order);
+        }
+}
+
 static void
 another_writer_is_waited_for(void **state)
 {
@@ -457,6 +503,7 @@ main(void)
                 CASE(an_empty_file_is_a_new_ledger),
                 CASE(a_file_that_was_torn_is_called_corrupt_and_not_a_crash),
                 CASE(a_word_nobody_wrote_is_called_corrupt),
+                CASE(lists_that_nobody_wrote_are_read_without_harm),
                 CASE(another_writer_is_waited_for),
         };
 
