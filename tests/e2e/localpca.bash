@@ -59,11 +59,11 @@ raw() {
         local operation=$1 body=$2
         shift 2
         # curl signs the last content type it was given.
-        local type=(-H 'Content-Type: application/x-amz-json-1.1')
-        [[ $* != *Content-Type* ]] || type=()
+        local header=(-H 'Content-Type: application/x-amz-json-1.1')
+        [[ $* != *Content-Type* ]] || header=()
         curl -s --max-time 20 --aws-sigv4 aws:amz:us-east-1:acm-pca \
                 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -w '\n%{http_code}\n' \
-                -H "X-Amz-Target: ACMPrivateCA.$operation" "${type[@]}" \
+                -H "X-Amz-Target: ACMPrivateCA.$operation" "${header[@]}" \
                 --data-binary "$body" "$@" "$ENDPOINT/"
 }
 

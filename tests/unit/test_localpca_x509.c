@@ -1,0 +1,278 @@
+#include "tests/unit/unit.h"
+
+#include <cjson/cJSON.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "localpca/csr.h"
+#include "localpca/fault.h"
+#include "localpca/spoil.h"
+#include "localpca/x509.h"
+
+enum { NOW = 1800000000 };
+
+/* A CSR as a certificate authority makes one, from its JSON configuration. */
+static char *
+csr_of(const char *configuration, EVP_PKEY *key, const char *algorithm)
+{
+        struct error err = { 0 };
+        cJSON *json = cJSON_Parse(configuration);
+        char *pem = csr_make(json, key, algorithm_find(algorithm), &err);
+
+        cJSON_Delete(json);
+        return pem;
+}
+
+static void
+every_kind_of_key_signs_with_every_algorithm_of_its_family(void **state)
+{
+        static const char *const kinds[] = { "EC_prime256v1", "EC_secp384r1", "EC_secp521r1",
+                                             "RSA_2048" };
+        static const char *const algorithms[] = {
+                "SHA256WITHECDSA",   "SHA384WITHECDSA",   "SHA512WITHECDSA",
+                "SHA256WITHRSA",     "SHA384WITHRSA",     "SHA512WITHRSA",
+                "SHA256WITHRSA_PSS", "SHA384WITHRSA_PSS", "SHA512WITHRSA_PSS",
+        };
+        unsigned made = 0;
+
+        (void)state;
+        for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
+                const struct key_kind *kind = key_kind_find(kinds[k]);
+                CLEANUP(pkey_cleanup) EVP_PKEY *key = key_make(kind);
+                for (size_t a = 0; a < ARRAY_LENGTH(algorithms); a++) {
+                        const char *why;
+                        if (strcmp(algorithm_find(algorithms[a])->family, kind->family) != 0)
+                                continue;
+                        char *pem =
+                                csr_of("{\"Subject\":{\"CommonName\":\"a\"}}", key, algorithms[a]);
+                        CLEANUP(x509_req_cleanup) X509_REQ *csr = csr_read(view_text(pem), &why);
+                        if (!csr)
+                                fail_msg("%s with %s: %s", kinds[k], algorithms[a], why);
+                        free(pem);
+                        made++;
+                }
+        }
+        assert_int_equal(made, 3 * 3 + 6);
+        assert_null(key_kind_find("SM2"));
+        assert_null(algorithm_find("ML_DSA_44"));
+}
+
+static void
+a_csr_that_is_none_is_refused_with_the_reason(void **state)
+{
+        CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
+        char *good = csr_of("{\"Subject\":{\"CommonName\":\"a\"}}", key, "SHA256WITHECDSA");
+        const char *why = NULL;
+
+        (void)state;
+        assert_null(csr_read(view_text("nothing"), &why));
+        assert_non_null(strstr(why, "PEM"));
+        assert_null(csr_read(view_text(""), &why));
+        char *other = text_format("%s", good);
+        for (char *at; (at = strstr(other, "CERTIFICATE REQUEST"));)
+                memcpy(at, "CERTIFICATE REQVEST", 19);
+        assert_null(csr_read(view_text(other), &why));
+        assert_non_null(strstr(why, "PEM"));
+        assert_null(csr_read(view_text("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"
+                                       "-----END CERTIFICATE REQUEST-----\n"),
+                             &why));
+        assert_non_null(strstr(why, "PKCS #10"));
+        free(other);
+        free(good);
+}
+
+static void
+a_configuration_becomes_subject_usages_and_information_access(void **state)
+{
+        static const char configuration[] =
+                "{\"Subject\":{\"Country\":\"DE\",\"CommonName\":\"caf\xc3\xa9\"},"
+                "\"CsrExtensions\":"
+                "{\"KeyUsage\":{\"KeyCertSign\":true,\"CRLSign\":true,\"DecipherOnly\":true},"
+                "\"SubjectInformationAccess\":["
+                "{\"AccessMethod\":{\"AccessMethodType\":\"CA_REPOSITORY\"},\"AccessLocation\":"
+                "{\"UniformResourceIdentifier\":\"http://a.example\"}},"
+                "{\"AccessMethod\":{\"CustomObjectIdentifier\":\"1.2.3\"},\"AccessLocation\":"
+                "{\"DirectoryName\":{\"CommonName\":\"b\"}}},"
+                "{\"AccessMethod\":{\"CustomObjectIdentifier\":\"1.2.3\"},\"AccessLocation\":"
+                "{\"IpAddress\":\"2001:db8::1\"}},"
+                "{\"AccessMethod\":{\"CustomObjectIdentifier\":\"1.2.3\"},\"AccessLocation\":"
+                "{\"RegisteredId\":\"1.2.4\"}},"
+                "{\"AccessMethod\":{\"CustomObjectIdentifier\":\"1.2.3\"},\"AccessLocation\":"
+                "{\"OtherName\":{\"TypeId\":\"1.2.5\",\"Value\":\"c\"}}},"
+                "{\"AccessMethod\":{\"CustomObjectIdentifier\":\"1.2.3\"},\"AccessLocation\":"
+                "{\"EdiPartyName\":{\"PartyName\":\"d\",\"NameAssigner\":\"e\"}}}]}}";
+        CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
+        char *pem = csr_of(configuration, key, "SHA256WITHECDSA");
+        const char *why;
+
+        (void)state;
+        assert_non_null(pem);
+        CLEANUP(x509_req_cleanup) X509_REQ *csr = csr_read(view_text(pem), &why);
+        assert_non_null(csr);
+        char *subject = X509_NAME_oneline(X509_REQ_get_subject_name(csr), NULL, 0);
+        assert_string_equal(subject, "/C=DE/CN=caf\\xC3\\xA9");
+        OPENSSL_free(subject);
+        CLEANUP(extensions_cleanup)
+        STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(csr);
+        ASN1_BIT_STRING *usage = X509V3_get_d2i(extensions, NID_key_usage, NULL, NULL);
+        assert_true(ASN1_BIT_STRING_get_bit(usage, 5) && ASN1_BIT_STRING_get_bit(usage, 6) &&
+                    ASN1_BIT_STRING_get_bit(usage, 8) && !ASN1_BIT_STRING_get_bit(usage, 0));
+        ASN1_BIT_STRING_free(usage);
+        AUTHORITY_INFO_ACCESS *access = X509V3_get_d2i(extensions, NID_sinfo_access, NULL, NULL);
+        assert_int_equal(sk_ACCESS_DESCRIPTION_num(access), 6);
+        sk_ACCESS_DESCRIPTION_pop_free(access, ACCESS_DESCRIPTION_free);
+        free(pem);
+}
+
+static void
+a_configuration_that_cannot_be_encoded_is_refused(void **state)
+{
+        static const char *const configurations[] = {
+                "{\"Subject\":{\"Country\":\"Germany\"}}",
+                "{\"Subject\":{\"CustomAttributes\":[{\"ObjectIdentifier\":\"9.9.9\",\"Value\":"
+                "\"a\"}]}}",
+                "{\"Subject\":{\"CommonName\":\"a\"},\"CsrExtensions\":{"
+                "\"SubjectInformationAccess\":"
+                "[{\"AccessMethod\":{},\"AccessLocation\":{\"DnsName\":\"a\"}}]}}",
+                "{\"Subject\":{\"CommonName\":\"a\"},\"CsrExtensions\":{"
+                "\"SubjectInformationAccess\":"
+                "[{\"AccessMethod\":{\"AccessMethodType\":\"CA_REPOSITORY\"},\"AccessLocation\":{}}"
+                "]}}",
+                "{\"Subject\":{\"CommonName\":\"a\"},\"CsrExtensions\":{"
+                "\"SubjectInformationAccess\":"
+                "[{\"AccessMethod\":{\"AccessMethodType\":\"CA_REPOSITORY\"},\"AccessLocation\":"
+                "{\"IpAddress\":\"300.1.1.1\"}}]}}",
+        };
+        CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(configurations); i++)
+                if (csr_of(configurations[i], key, "SHA256WITHECDSA"))
+                        fail_msg("taken: %s", configurations[i]);
+}
+
+static X509 *
+self_signed(EVP_PKEY *key, const char *subject)
+{
+        struct error err = { 0 };
+        CLEANUP(name_cleanup) X509_NAME *name = X509_NAME_new();
+        static const uint8_t serial[SERIAL_SIZE] = { 0, 0x80, 1 };
+        struct wish wish = { .template = template_find(
+                                     "arn:aws:acm-pca:::template/RootCACertificate/V1"),
+                             .subject = name,
+                             .key = key,
+                             .serial = serial,
+                             .not_before = NOW - 60,
+                             .not_after = NOW + 60 };
+        struct signer signer = { key, NULL };
+
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)subject, -1,
+                                   -1, 0);
+        X509 *certificate =
+                certificate_make(&wish, &signer, algorithm_find("SHA256WITHECDSA"), &err);
+        assert_non_null(certificate);
+        return certificate;
+}
+
+static void
+pem_and_der_are_the_same_certificate_and_dates_are_to_the_second(void **state)
+{
+        CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
+        CLEANUP(x509_cleanup) X509 *made = self_signed(key, "a");
+        struct buf der = { 0 };
+        size_t used = 0;
+
+        (void)state;
+        certificate_der(made, &der);
+        CLEANUP(x509_cleanup) X509 *read = certificate_of_der(view_buf(&der));
+        assert_int_equal(X509_cmp(made, read), 0);
+        char *pem = certificate_pem(made);
+        assert_true(pem[strlen(pem) - 1] == '-');
+        char *twice = text_format("%s\n%s\n", pem, pem);
+        CLEANUP(x509_cleanup) X509 *first = certificate_of_pem(view_text(twice), &used);
+        assert_int_equal(X509_cmp(made, first), 0);
+        CLEANUP(x509_cleanup)
+        X509 *second = certificate_of_pem(view_text(twice + used), &used);
+        assert_int_equal(X509_cmp(made, second), 0);
+        assert_int_equal(asn1_time_read(X509_get0_notBefore(made)), NOW - 60);
+        assert_int_equal(asn1_time_read(X509_get0_notAfter(made)), NOW + 60);
+        free(twice);
+        free(pem);
+        buf_clear(&der);
+}
+
+static void
+templates_are_found_by_arn_in_any_partition(void **state)
+{
+        (void)state;
+        assert_non_null(template_find("arn:aws-us-gov:acm-pca:::template/EndEntityCertificate/V1"));
+        assert_int_equal(template_find(
+                                 "arn:aws:acm-pca:::template/SubordinateCACertificate_PathLen2/V1")
+                                 ->path_length,
+                         2);
+        assert_null(template_find("arn:aws:acm-pca:::template/EndEntityCertificate/V2"));
+        assert_null(template_find("arn:aws:acm-pca:::template/"));
+        assert_null(template_find("EndEntityCertificate/V1"));
+        assert_null(template_find("arn:aws:acm-pca:us-east-1::template/EndEntityCertificate/V1"));
+}
+
+static void
+a_spoilt_certificate_differs_in_what_the_fault_says_and_nothing_else(void **state)
+{
+        static const struct fault faults[] = { { .wrong_key = true },
+                                               { .wrong_subject = true },
+                                               { .expired = true },
+                                               { .foreign = true } };
+        CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
+        CLEANUP(x509_cleanup) X509 *good = self_signed(key, "a");
+        struct authority authority = { .key = key,
+                                       .kind = key_kind_find("EC_prime256v1"),
+                                       .algorithm = algorithm_find("SHA256WITHECDSA") };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(faults); i++) {
+                struct error err = { 0 };
+                struct buf der = { 0 };
+                certificate_der(good, &der);
+                assert_true(spoil_wanted(&faults[i]));
+                assert_done(spoil(&der, &faults[i], &authority, NOW, &err), err);
+                CLEANUP(x509_cleanup) X509 *bad = certificate_of_der(view_buf(&der));
+                assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(bad), key) == 1,
+                                 !faults[i].wrong_key);
+                assert_int_equal(X509_NAME_cmp(X509_get_subject_name(bad),
+                                               X509_get_subject_name(good)) == 0,
+                                 !faults[i].wrong_subject);
+                assert_int_equal(asn1_time_read(X509_get0_notAfter(bad)) > NOW, !faults[i].expired);
+                assert_int_equal(X509_verify(bad, key) == 1, !faults[i].foreign);
+                buf_clear(&der);
+        }
+        assert_false(spoil_wanted(&(struct fault){ .fail = true, .http = 500 }));
+}
+
+static void
+serial_numbers_are_written_with_colons(void **state)
+{
+        char *text = serial_colons(view_of("\x00\xab\x01", 3));
+
+        (void)state;
+        assert_string_equal(text, "00:ab:01");
+        free(text);
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(every_kind_of_key_signs_with_every_algorithm_of_its_family),
+                cmocka_unit_test(a_csr_that_is_none_is_refused_with_the_reason),
+                cmocka_unit_test(a_configuration_becomes_subject_usages_and_information_access),
+                cmocka_unit_test(a_configuration_that_cannot_be_encoded_is_refused),
+                cmocka_unit_test(pem_and_der_are_the_same_certificate_and_dates_are_to_the_second),
+                cmocka_unit_test(templates_are_found_by_arn_in_any_partition),
+                cmocka_unit_test(
+                        a_spoilt_certificate_differs_in_what_the_fault_says_and_nothing_else),
+                cmocka_unit_test(serial_numbers_are_written_with_colons),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
