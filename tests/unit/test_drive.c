@@ -7,129 +7,7 @@
 #include "drive/batch.h"
 #include "drive/deliver.h"
 #include "order/cert.h"
-#include "tests/unit/fake_ca.h"
-#include "tests/unit/fake_token.h"
-#include "tests/unit/folder.h"
-
-/* -- one run ------------------------------------------------------------------------------- */
-
-static char folder[64];
-static struct ledger *ledger;
-static struct drive_options options;
-static struct order *waiting; /* what `next` gives */
-static struct order *back;    /* what `done` was given */
-static volatile int stop;
-static char told[32][64];
-static size_t told_count;
-
-static void
-on_event(void *context, enum drive_event event, const struct order *order, const char *text)
-{
-        (void)context, (void)event, (void)order;
-        if (told_count < ARRAY_LENGTH(told))
-                snprintf(told[told_count++], sizeof(told[0]), "%s", text ? text : "");
-}
-
-static int
-set_up(void **state)
-{
-        struct error err = { 0 };
-
-        (void)state;
-        assert_int_equal(folder_make(folder), 0);
-        ledger = ledger_open(folder, &err);
-        assert_done(ledger && ledger_lock(ledger, "test", 0, &err), err);
-        options = (struct drive_options){
-                .ledger = ledger, .state = folder, .event = on_event, .stop = &stop
-        };
-        stop = 0;
-        told_count = 0;
-        fake_token_reset();
-        fake_ca_reset();
-        return 0;
-}
-
-static int
-tear_down(void **state)
-{
-        (void)state;
-        order_free(MOVE(back));
-        ledger_close(ledger);
-        return folder_remove(folder);
-}
-
-static struct order *
-give_next(void *context)
-{
-        (void)context;
-        return MOVE(waiting);
-}
-
-static void
-take_back(void *context, struct order *order)
-{
-        (void)context;
-        order_free(back);
-        back = order;
-}
-
-/* Move one order as far as it goes; it is in `back` then. */
-static void
-run(struct order *order)
-{
-        struct error err = { 0 };
-
-        waiting = order;
-        assert_done(drive_run(&options, give_next, take_back, NULL, &err), err);
-        assert_non_null(back);
-}
-
-static struct order *
-new_order(const char *name)
-{
-        struct order *order = order_new();
-        struct wishes *wishes = &order->wishes;
-
-        wishes->name = text_copy(name);
-        wishes->ca_arn = text_copy(FAKE_CA_ARN);
-        wishes->token_uri = text_copy("pkcs11:token=fake");
-        wishes->key_type = KEY_EC_P256;
-        wishes->subject = text_format("CN=%s", name);
-        wishes_add_san(wishes, "dns:device-1.example");
-        wishes->template_arn = text_copy("arn:aws:acm-pca:::template/EndEntityCertificate/V1");
-        wishes->stores = STORE_TOKEN | STORE_FILES;
-        wishes->formats = FORMAT_PEM;
-        wishes->folder = text_format("%s/certificates/%s", folder, name);
-        return order;
-}
-
-/* The order as a later process would find it. */
-static struct order *
-reload(int64_t number)
-{
-        struct error err = { 0 };
-        struct order *order = ledger_get(ledger, number, &err);
-
-        assert_done(order != NULL, err);
-        return order;
-}
-
-static void
-assert_delivered(void)
-{
-        assert_string_equal(back->error.what, "");
-        assert_string_equal(order_state_name(back->state), "delivered");
-        assert_int_equal(fake_token.made, 1);
-        assert_int_equal(fake_token.certificate_count, 1);
-        assert_true(file_exists(back->file_certificate));
-}
-
-static void
-assert_stopped(enum error_kind kind, enum order_state state)
-{
-        assert_string_equal(error_kind_name(back->error.kind), error_kind_name(kind));
-        assert_string_equal(order_state_name(back->state), order_state_name(state));
-}
+#include "tests/unit/drive_run.h"
 
 /* -- the ordinary way ------------------------------------------------------------------------ */
 
@@ -588,126 +466,6 @@ a_certificate_of_another_root_waits_for_a_person(void **state)
         assert_int_equal(fake_token.certificate_count, 0);
 }
 
-/* -- successors ------------------------------------------------------------------------------ */
-
-static void
-a_successor_supersedes_and_removes_the_old_certificate_object(void **state)
-{
-        struct order *successor = new_order("device-1");
-        struct order *old;
-
-        (void)state;
-        run(new_order("device-1"));
-        successor->replaces = back->number;
-        successor->wishes.key_uri = text_copy("pkcs11:serial=f00d;object=device-1");
-        run(successor);
-        assert_stopped(ERROR_NONE, ORDER_DELIVERED);
-        assert_int_equal(fake_token.made, 1);
-        assert_int_equal(fake_token.counts[FAKE_DESTROY], 1);
-        old = reload(1);
-        assert_int_equal(old->state, ORDER_SUPERSEDED);
-        assert_int_equal(old->superseded_by, 2);
-        order_free(old);
-}
-
-static void
-a_predecessor_is_superseded_later_when_the_token_went_away(void **state)
-{
-        struct order *successor = new_order("device-1");
-        struct order *old;
-
-        (void)state;
-        run(new_order("device-1"));
-        successor->replaces = back->number;
-        successor->wishes.key_uri = text_copy("pkcs11:serial=f00d;object=device-1");
-        fake_token.failures[FAKE_DESTROY] = ERROR_TOKEN_REMOVED;
-        run(successor);
-        assert_stopped(ERROR_TOKEN_REMOVED, ORDER_DELIVERED);
-        fake_token.failures[FAKE_DESTROY] = ERROR_NONE;
-        run(reload(2));
-        old = reload(1);
-        assert_int_equal(old->state, ORDER_SUPERSEDED);
-        order_free(old);
-}
-
-/* Another process, while the token destroys the old certificate object. */
-static void
-record_installation(enum fake_call call)
-{
-        struct error err = { 0 };
-        struct ledger *other = call == FAKE_DESTROY ? ledger_open(folder, &err) : NULL;
-        struct order *old = other ? ledger_get(other, 1, &err) : NULL;
-
-        if (old) {
-                old->state = ORDER_INSTALLED;
-                old->installed_at = 4711;
-                if (!ledger_update(other, old, "installed", 4711, &err))
-                        abort();
-        }
-        order_free(old);
-        ledger_close(other);
-}
-
-static void
-what_others_record_of_a_predecessor_meanwhile_stays(void **state)
-{
-        struct order *successor = new_order("device-1");
-        struct order *old;
-
-        (void)state;
-        run(new_order("device-1"));
-        successor->replaces = back->number;
-        successor->wishes.key_uri = text_copy("pkcs11:serial=f00d;object=device-1");
-        fake_token.meanwhile = record_installation;
-        run(successor);
-        assert_stopped(ERROR_NONE, ORDER_DELIVERED);
-        old = reload(1);
-        assert_int_equal(old->state, ORDER_SUPERSEDED);
-        assert_int_equal(old->installed_at, 4711);
-        order_free(old);
-}
-
-/* The same of the successor itself: delivered, it may be put to use at once. */
-static void
-record_own_installation(enum fake_call call)
-{
-        struct error err = { 0 };
-        struct ledger *other = call == FAKE_DESTROY ? ledger_open(folder, &err) : NULL;
-        struct order *own = other ? ledger_get(other, 2, &err) : NULL;
-
-        if (own) {
-                own->state = ORDER_INSTALLED;
-                own->installed_at = 4712;
-                wishes_add_attribute(&own->wishes, "installed-by", "somebody");
-                if (!ledger_update(other, own, "installed", 4712, &err))
-                        abort();
-        }
-        order_free(own);
-        ledger_close(other);
-}
-
-static void
-a_successor_that_is_installed_meanwhile_still_supersedes(void **state)
-{
-        struct order *successor = new_order("device-1");
-        struct order *order;
-
-        (void)state;
-        run(new_order("device-1"));
-        successor->replaces = back->number;
-        successor->wishes.key_uri = text_copy("pkcs11:serial=f00d;object=device-1");
-        fake_token.meanwhile = record_own_installation;
-        run(successor);
-        assert_stopped(ERROR_NONE, ORDER_INSTALLED);
-        order = reload(1);
-        assert_int_equal(order->state, ORDER_SUPERSEDED);
-        order_free(order);
-        order = reload(2);
-        assert_int_equal(order->installed_at, 4712);
-        assert_int_equal(order->wishes.attribute_count, 1);
-        order_free(order);
-}
-
 /* -- stopping -------------------------------------------------------------------------------- */
 
 static void
@@ -766,8 +524,6 @@ a_module_that_hangs_keeps_only_its_order(void **state)
         assert_true(drive_hangs());
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int
 main(void)
 {
@@ -802,10 +558,6 @@ main(void)
                 TEST(a_certificate_for_another_key_is_never_delivered),
                 TEST(a_certificate_that_cannot_be_read_is_not_what_was_asked),
                 TEST(a_certificate_of_another_root_waits_for_a_person),
-                TEST(a_successor_supersedes_and_removes_the_old_certificate_object),
-                TEST(a_predecessor_is_superseded_later_when_the_token_went_away),
-                TEST(what_others_record_of_a_predecessor_meanwhile_stays),
-                TEST(a_successor_that_is_installed_meanwhile_still_supersedes),
                 TEST(the_first_signal_keeps_what_was_in_flight),
                 TEST(facts_are_told_only_after_they_are_on_record),
                 TEST(a_delivered_file_that_was_lost_is_written_again),

@@ -378,12 +378,14 @@ a_file_that_was_torn_is_called_corrupt_and_not_a_crash(void **state)
         struct stat status;
         int fd;
 
+        assert_done(ledger_begin(ledger, &err), err);
         for (int i = 0; i < 200; i++) {
                 CLEANUP(free_cleanup) char *name = text_format("device-%d", i);
                 CLEANUP(order_cleanup) struct order *order = order_full(name);
 
                 assert_done(ledger_insert(ledger, order, NOW, &err), err);
         }
+        assert_done(ledger_commit(ledger, &err), err);
         ledger_close(ledger);
         ledger = NULL;
         assert_int_equal(stat(path, &status), 0);
@@ -435,7 +437,7 @@ lists_that_nobody_wrote_are_read_without_harm(void **state)
         assert_done(ledger_insert(ledger, order, NOW, &err), err);
         change = sql_prepare(ledger, "UPDATE orders SET sans = ?1, attributes = ?1, policies = ?1",
                              &err);
-        assert_done(change, err);
+        assert_done(change && ledger_begin(ledger, &err), err);
         for (int i = 0; i < 500; i++) {
                 CLEANUP(order_cleanup) struct order *back = NULL;
                 char text[24];
