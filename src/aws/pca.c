@@ -630,23 +630,14 @@ words_equal(const char *a, const char *b)
 bool
 pca_revocation_reason(const char *text, const char **reason, struct error *err)
 {
-        const char *best = reasons[0].word;
-        CLEANUP(free_cleanup) char *upper = text_copy(text);
-
-        for (char *c = upper; *c; c++)
-                *c = (char)(*c == '-' ? '_' : *c >= 'a' && *c <= 'z' ? *c - 32 : *c);
         for (size_t i = 0; i < ARRAY_LENGTH(reasons); i++) {
                 if (words_equal(text, reasons[i].word)) {
                         *reason = reasons[i].reason;
                         return true;
                 }
-                if (text_distance(upper, reasons[i].word) < text_distance(upper, best))
-                        best = reasons[i].word;
         }
         error_set(err, ERROR_USAGE, "'%s' is not a reason to revoke", text);
-        return error_advise(err,
-                            "did you mean %s? The others: unspecified, key-compromise, "
-                            "ca-compromise, affiliation-changed, superseded, "
-                            "cessation-of-operation, privilege-withdrawn, a-a-compromise",
-                            best);
+        return error_advise(err, "it is one of unspecified, key-compromise, ca-compromise, "
+                                 "affiliation-changed, superseded, cessation-of-operation, "
+                                 "privilege-withdrawn, a-a-compromise");
 }

@@ -181,7 +181,9 @@ file_absolute(const char *path)
                 return text_copy(path);
         here = getcwd(NULL, 0);
         while (text_starts(path, "./"))
-                path += 2;
+                path += 2 + strspn(path + 2, "/");
+        if (!*path || strcmp(path, ".") == 0)
+                return text_copy(here ? here : ".");
         return text_format("%s/%s", here ? here : ".", path);
 }
 

@@ -16,6 +16,19 @@ enum { CA_FILE_MODE = 0644, FOLDER_MODE = 0755 };
 /* -- ca list, ca show
  * ------------------------------------------------------------------------------ */
 
+/* AWS writes colons between the bytes; we write serial numbers in one way. */
+static void
+show_serial(cJSON *json, const char *serial)
+{
+        CLEANUP(buf_cleanup) struct buf bytes = { 0 };
+        struct error odd = { 0 };
+        CLEANUP(free_cleanup)
+        char *hex = serial && hex_decode(serial, &bytes, &odd) ? hex_encode(view_buf(&bytes))
+                                                               : text_copy(serial);
+
+        show_add_text(json, "serial", hex);
+}
+
 static cJSON *
 authority_json(const struct pca_authority *authority)
 {
@@ -27,7 +40,7 @@ authority_json(const struct pca_authority *authority)
         show_add_text(json, "status", authority->status);
         show_add_text(json, "failure_reason", authority->failure_reason);
         show_add_text(json, "subject", authority->subject);
-        show_add_text(json, "serial", authority->serial);
+        show_serial(json, authority->serial);
         show_add_text(json, "key_algorithm", authority->key_algorithm);
         show_add_text(json, "signing_algorithm", authority->signing_algorithm);
         show_add_text(json, "usage_mode", authority->usage_mode);

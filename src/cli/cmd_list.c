@@ -161,5 +161,6 @@ cmd_due(struct command *command, struct error *err)
                 return false;
         if (command->streamed)
                 return true;
-        return error_set(err, ERROR_NOTHING, "nothing is due");
+        error_set(err, ERROR_NOTHING, "nothing is due");
+        return error_advise(err, "`p11cert due --within 90d` looks further ahead");
 }

@@ -48,16 +48,6 @@ show_only(struct command *command, const struct order *order, const char *what)
 /* -- submit --------------------------------------------------------------------------------------
  */
 
-/* A CSR is made without AWS: endpoint and profile may come now. */
-static void
-adopt_endpoint(const struct command *command, struct wishes *wishes)
-{
-        if (!wishes->endpoint)
-                text_assign(&wishes->endpoint, option_text(&command->options, OPTION_ENDPOINT_URL));
-        if (!wishes->aws_profile)
-                text_assign(&wishes->aws_profile, option_text(&command->options, OPTION_PROFILE));
-}
-
 static bool
 open_held(struct command *command, struct run *run, struct ledger **ledger, struct order **order,
           struct error *err)
@@ -74,7 +64,7 @@ open_held(struct command *command, struct run *run, struct ledger **ledger, stru
                 refuse_state(*order, ERROR_ORDER_STATE, "the order is not held", err);
                 return error_advise(err, "`p11cert resume` goes on with what was interrupted");
         }
-        adopt_endpoint(command, &(*order)->wishes);
+        wish_adopt_endpoint(&command->options, &(*order)->wishes);
         return wish_check_recorded(&command->options, override, &(*order)->wishes, err);
 }
 

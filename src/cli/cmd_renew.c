@@ -72,6 +72,30 @@ check_validity(const struct wishes *wishes, const struct order *before, struct e
         return error_advise(err, "give another --validity");
 }
 
+/* What was imported has no CA, and nothing that goes with one: it is said now, or left alone. */
+static bool
+settle_ca(const struct command *command, const struct order *before, struct wishes *wishes,
+          struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf used = { 0 };
+
+        if (before->wishes.ca_arn)
+                return true;
+        if (!wishes->ca_arn) {
+                error_set(err, ERROR_USAGE,
+                          "its certificate was imported, and no CA is known that renews it");
+                error_about(err, "order %lld '%s'", (long long)before->number, wishes->name);
+                return error_advise(err, "name one with --ca ARN; or make a CSR with p11cert csr "
+                                         "--key URI and import what comes of it");
+        }
+        wish_adopt_endpoint(&command->options, wishes);
+        if (!wish_default(wishes, command->state, &used, err))
+                return false;
+        if (used.len)
+                command_say(command, "defaults  %s", buf_text(&used));
+        return true;
+}
+
 /* The successor to move: a new one, or the one that is on its way. */
 static struct order *
 find_successor(struct command *command, struct ledger *ledger, const struct order *before,
@@ -91,15 +115,16 @@ find_successor(struct command *command, struct ledger *ledger, const struct orde
         if (newest && newest->number != before->number &&
             (order_state_is_open(newest->state) || newest->replaces == before->number) &&
             before->state != ORDER_SUPERSEDED) {
-                command_say(command, "resuming order %lld '%s', which is %s",
-                            (long long)newest->number, newest->wishes.name,
-                            order_state_name(newest->state));
+                command_say(command, "%s order %lld '%s', which is %s",
+                            command->dry_run ? "there is" : "resuming", (long long)newest->number,
+                            newest->wishes.name, order_state_name(newest->state));
                 order = MOVE(newest);
         } else {
                 if (!check_predecessor(before, err))
                         return NULL;
                 order = successor_of(before);
                 if (!wish_amend(&command->options, &order->wishes, err) ||
+                    !settle_ca(command, before, &order->wishes, err) ||
                     !check_validity(&order->wishes, before, err))
                         return NULL;
         }
@@ -148,11 +173,22 @@ add_due(struct command *command, struct run *run, struct error *err)
                 CLEANUP(order_cleanup)
                 struct order *before = ledger_get(run->ledger, chosen.list[i], err);
 
+                /* One that AWS cannot renew must not keep it from renewing the others. */
+                if (before && !before->wishes.ca_arn &&
+                    !option_text(&command->options, OPTION_CA)) {
+                        command_say(command,
+                                    "order %lld '%s' was imported and stays as it is: it "
+                                    "has no CA, and none is given with --ca",
+                                    (long long)before->number, before->wishes.name);
+                        continue;
+                }
                 good = before && add_successor(command, run, before, err);
         }
         free(chosen.list);
-        if (good && !run->count)
-                good = error_set(err, ERROR_NOTHING, "nothing is due");
+        if (good && !run->count) {
+                good = error_set(err, ERROR_NOTHING, "nothing is due that could be renewed");
+                error_advise(err, "`p11cert due --within 90d` looks further ahead");
+        }
         return good;
 }
 

@@ -53,8 +53,14 @@ command_say(const struct command *command, const char *format, ...)
         va_end(arguments);
         assert(length >= 0);
         CLEANUP(free_cleanup) char *printable = show_printable(text);
+        CLEANUP(buf_cleanup) struct buf line = { 0 };
+        /* "note      " and the like stand in front as at the steps of progress. */
+        size_t head =
+                strlen(printable) > SAY_COLUMN && text_starts(printable + 8, "  ") ? SAY_COLUMN : 0;
 
-        fprintf(stream_talk(), "%s\n", printable);
+        buf_add(&line, view_of(printable, head));
+        show_wrapped(&line, printable + head, head, stream_talk_width());
+        fprintf(stream_talk(), "%s\n", buf_text(&line));
 }
 
 bool
@@ -192,7 +198,7 @@ command_finish(struct command *command, const struct error *given)
         if (err->kind != ERROR_NONE && (command->output == OUTPUT_TEXT || !command->quiet)) {
                 CLEANUP(buf_cleanup) struct buf text = { 0 };
 
-                show_error_text(&text, err, command->color);
+                show_error_text(&text, err, command->color, stream_talk_width());
                 fputs(buf_text(&text), stream_talk());
         }
         return status;

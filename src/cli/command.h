@@ -16,6 +16,9 @@
 #include "engine/token.h"
 #include "ledger/ledger.h"
 
+/* Where the text of a line of talk begins, behind "note" or the name of a step. */
+enum { SAY_COLUMN = 10 };
+
 enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_JSONL };
 
 /* What the JSON of a verb looks like: one order, {"orders": […]}, or an object of its own. */

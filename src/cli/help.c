@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/show.h"
+
 enum { EXIT_STATUSES = 13, HELP_COLUMN = 34 };
 
 const char *
@@ -50,7 +52,8 @@ add_option(struct buf *out, const struct verb *verb, enum option_id id)
         char *left = text_format("  %s --%s%s%s", letter, row->name, row->argument ? " " : "",
                                  row->argument ? row->argument : "");
 
-        buf_format(out, "%-*s %s", HELP_COLUMN, left, row->help);
+        show_cell(out, left, HELP_COLUMN);
+        buf_add_text(out, row->help);
         if (*fallback)
                 buf_format(out, " [%s]", fallback);
         buf_add_text(out, "\n");
@@ -82,7 +85,8 @@ add_verb_line(struct buf *out, const struct verb *verb)
         CLEANUP(free_cleanup)
         char *left = text_format("  %s %s", verb->name, verb->usage);
 
-        buf_format(out, "%-*s %s\n", HELP_COLUMN - 4, left, verb->summary);
+        show_cell(out, left, HELP_COLUMN - 4);
+        buf_format(out, "%s\n", verb->summary);
 }
 
 void

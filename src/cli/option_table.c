@@ -75,7 +75,7 @@ static const struct option_row rows[] = {
         [OPTION_ROLE_SESSION_NAME] = { "role-session-name", OF_AWS, TEXT("NAME"),
                 .foreign = "AWS_ROLE_SESSION_NAME", .help = "name of the role's session" },
 
-        [OPTION_CA] = { "ca", OF_VERB, TEXT("ARN"), .scope = ANYWHERE,
+        [OPTION_CA] = { "ca", OF_VERB, TEXT("ARN"), .scope = ANYWHERE, .variable = true,
                 .help = "the certificate authority" },
         [OPTION_KEY] = { "key", OF_VERB, TEXT("URI"), .scope = SCOPE_PROFILE,
                 .help = "use this key, which exists, instead of making one" },

@@ -31,13 +31,19 @@ static void PRINTF(5, 6) tell(struct progress *progress, const struct order *ord
         va_end(arguments);
         assert(length >= 0);
         CLEANUP(free_cleanup) char *printable = show_printable(text);
+        CLEANUP(buf_cleanup) struct buf line = { 0 };
 
+        if (timed) {
+                CLEANUP(free_cleanup) char *bare = MOVE(printable);
+
+                printable =
+                        text_format("%s  (%lld ms)", bare, (long long)(now - progress->before_ms));
+        }
+        show_wrapped(&line, printable, SAY_COLUMN, stream_talk_width());
         if (progress->many && order && order->wishes.name)
                 fprintf(stream_talk(), "%s: ", order->wishes.name);
         fprintf(stream_talk(), "%s%-9s%s %s", color ? "\033[32m" : "", step, color ? "\033[0m" : "",
-                printable);
-        if (timed)
-                fprintf(stream_talk(), "  (%lld ms)", (long long)(now - progress->before_ms));
+                buf_text(&line));
         fputc('\n', stream_talk());
         if (timed)
                 progress->before_ms = now;
@@ -51,6 +57,17 @@ last_part(const char *arn)
         const char *slash = arn ? strrchr(arn, '/') : NULL;
 
         return slash ? slash + 1 : arn ? arn : "?";
+}
+
+/* Label and serial number tell tokens apart; the whole URI would fill two lines. */
+static void
+tell_token(struct progress *progress, const struct order *order, const char *uri)
+{
+        if (order && order->token.label && order->token.serial)
+                tell(progress, order, true, "token", "'%s', serial %s", order->token.label,
+                     order->token.serial);
+        else
+                tell(progress, order, true, "token", "%s", uri ? uri : "?");
 }
 
 static void
@@ -77,8 +94,8 @@ tell_verified(struct progress *progress, const struct order *order)
         char end[CLOCK_TEXT];
 
         tell(progress, order, true, "verified",
-             "serial %s, valid until %s, as asked for; chain leads to the trusted root",
-             order->serial ? order->serial : "?", clock_format(order->not_after, end));
+             "as asked for, valid until %s; the chain leads to the trusted root",
+             clock_format(order->not_after, end));
 }
 
 static void
@@ -174,7 +191,7 @@ progress_event(void *context, enum drive_event event, const struct order *order,
                 tell(progress, NULL, false, "root", "pinned at first use for CA %s",
                      last_part(text));
         else if (event == EVENT_TOKEN)
-                tell(progress, order, true, "token", "%s", text ? text : "");
+                tell_token(progress, order, text);
         else if (order)
                 tell_order(progress, event, order, text);
 }

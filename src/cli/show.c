@@ -225,34 +225,85 @@ show_error_json(const struct error *err)
 
 /* -- text --------------------------------------------------------------------------------- */
 
+/* Columns that UTF-8 takes: bytes that go on with a character take none. */
+static size_t
+columns_of(const char *text, size_t length)
+{
+        size_t columns = 0;
+
+        for (size_t i = 0; i < length; i++)
+                columns += (text[i] & 0xC0) != 0x80;
+        return columns;
+}
+
+void
+show_cell(struct buf *out, const char *text, size_t columns)
+{
+        size_t used = columns_of(text, strlen(text));
+
+        buf_format(out, "%s%*s", text, used < columns ? (int)(columns - used) + 1 : 1, "");
+}
+
+void
+show_wrapped(struct buf *out, const char *text, size_t indent, size_t width)
+{
+        size_t at = indent;
+
+        if (!width || indent + columns_of(text, strlen(text)) <= width) {
+                buf_add_text(out, text);
+                return;
+        }
+        while (*text) {
+                size_t blanks = strspn(text, " ");
+                size_t word = strcspn(text + blanks, " ");
+                size_t columns = columns_of(text + blanks, word);
+
+                if (at > indent && at + blanks + columns > width) {
+                        buf_format(out, "\n%*s", (int)indent, "");
+                        text += blanks;
+                        blanks = 0;
+                        at = indent;
+                }
+                buf_add(out, view_of(text, blanks + word));
+                at += blanks + columns;
+                text += blanks + word;
+        }
+}
+
 /* A sentence of an error; the lines of one that lists things are kept, indented. */
 static void
-add_sentence(struct buf *out, const char *head, const char *sentence)
+add_sentence(struct buf *out, const char *head, const char *sentence, size_t width)
 {
+        enum { INDENT = 8 };
+
         for (const char *at = sentence; *at;) {
                 size_t length = strcspn(at, "\n");
                 CLEANUP(free_cleanup) char *line = text_copy_length(at, length);
                 CLEANUP(free_cleanup) char *printable = show_printable(line);
 
-                buf_format(out, "%s%s\n", at == sentence ? head : "        ", printable);
+                buf_add_text(out, at == sentence ? head : "        ");
+                show_wrapped(out, printable, INDENT, width);
+                buf_add_text(out, "\n");
                 at += length + (at[length] == '\n');
         }
 }
 
 void
-show_error_text(struct buf *out, const struct error *err, bool color)
+show_error_text(struct buf *out, const struct error *err, bool color, size_t width)
 {
-        add_sentence(out, color ? "\033[1;31mp11cert:\033[0m " : "p11cert: ", err->what);
-        add_sentence(out, "  on:   ", err->about);
+        /* One column to the right of the others: the head has a letter more. */
+        add_sentence(out, color ? "\033[1;31mp11cert:\033[0m " : "p11cert: ", err->what,
+                     width ? width - 1 : 0);
+        add_sentence(out, "  on:   ", err->about, width);
         if (err->aws.code[0]) {
                 CLEANUP(free_cleanup)
                 char *said = text_format("%s%s%s (request %s)", err->aws.code,
                                          err->aws.message[0] ? ": " : "", err->aws.message,
                                          err->aws.request_id[0] ? err->aws.request_id : "unknown");
 
-                add_sentence(out, "  aws:  ", said);
+                add_sentence(out, "  aws:  ", said, width);
         }
-        add_sentence(out, "  next: ", err->next);
+        add_sentence(out, "  next: ", err->next, width);
 }
 
 void
@@ -449,9 +500,8 @@ show_order_summary(struct buf *out, const struct order *order)
 const char *
 show_order_head(void)
 {
-        return "ORDER  NAME                      STATE       NOT AFTER             TOKEN           "
-               "  "
-               "SERIAL\n";
+        return "ORDER  NAME                      STATE       NOT AFTER             "
+               "TOKEN             SERIAL\n";
 }
 
 void
@@ -468,6 +518,14 @@ show_order_line(struct buf *out, const struct order *order)
 
         if (order->not_after)
                 clock_format(order->not_after, end);
-        buf_format(out, "%-6lld %-25s %-11s %-21s %-17s %s\n", (long long)order->number, name,
-                   state, end, token, order->serial ? order->serial : "-");
+        /* One that is not recorded, as in a dry run, has no number and no state. */
+        CLEANUP(free_cleanup)
+        char *number =
+                order->number ? text_format("%lld", (long long)order->number) : text_copy("-");
+
+        buf_format(out, "%-6s ", number);
+        show_cell(out, name, 25);
+        buf_format(out, "%-11s %-21s ", order->number ? state : "-", end);
+        show_cell(out, token, 17);
+        buf_format(out, "%s\n", order->serial ? order->serial : "-");
 }

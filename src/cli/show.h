@@ -19,8 +19,18 @@ cJSON *show_order_json(const struct order *order);
 /* The error's object, or null for ERROR_NONE. */
 cJSON *show_error_json(const struct error *err);
 
-/* "p11cert: what / on: / next:", AWS's own words where there are any. */
-void show_error_text(struct buf *out, const struct error *err, bool color);
+/* "p11cert: what / on: / next:", AWS's own words where there are any; wrapped at `width` unless 0.
+ */
+void show_error_text(struct buf *out, const struct error *err, bool color, size_t width);
+
+/* `text` in a column of a table, a blank behind it; what is longer pushes the rest to the right. */
+void show_cell(struct buf *out, const char *text, size_t columns);
+
+/*
+ * `text`, of which the first line starts at column `indent`, and the others are indented to it;
+ * broken between words where it would pass `width` (0: nowhere).
+ */
+void show_wrapped(struct buf *out, const char *text, size_t indent, size_t width);
 
 /* Everything of an order (show), what counts after it was moved (issue), one line (list). */
 void show_order_text(struct buf *out, const struct order *order);

@@ -1,6 +1,7 @@
 #include "cli/streams.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -37,4 +38,15 @@ FILE *
 stream_talk(void)
 {
         return talk ? talk : stderr;
+}
+
+size_t
+stream_talk_width(void)
+{
+        enum { NARROWEST = 40 };
+        struct winsize size = { 0 };
+
+        if (ioctl(fileno(stream_talk()), TIOCGWINSZ, &size) != 0 || size.ws_col < NARROWEST)
+                return 0;
+        return size.ws_col;
 }

@@ -15,4 +15,7 @@ void streams_open(void);
 FILE *stream_answer(void); /* stdout's */
 FILE *stream_talk(void);   /* stderr's; not buffered */
 
+/* The columns of the terminal that talk goes to; 0 where it is none, and lines stay whole. */
+size_t stream_talk_width(void);
+
 #endif

@@ -358,6 +358,15 @@ read_request(const struct options *options, struct wishes *wishes, struct error 
         return true;
 }
 
+void
+wish_adopt_endpoint(const struct options *options, struct wishes *wishes)
+{
+        if (!wishes->endpoint)
+                text_assign(&wishes->endpoint, option_text(options, OPTION_ENDPOINT_URL));
+        if (!wishes->aws_profile)
+                text_assign(&wishes->aws_profile, option_text(options, OPTION_PROFILE));
+}
+
 bool
 wish_amend(const struct options *options, struct wishes *wishes, struct error *err)
 {

@@ -20,6 +20,10 @@
 bool wish_read(const struct options *options, bool needs_ca, struct order *order,
                struct error *err) MUST_CHECK;
 
+/* What was made without AWS, as a CSR is, takes endpoint and AWS profile from the options of now.
+ */
+void wish_adopt_endpoint(const struct options *options, struct wishes *wishes);
+
 /*
  * Fill in the defaults of cli.md, and say which were used: "template EndEntityCertificate/V1, key
  * ec:p256", appended to `used`.  The validity stays open: it depends on the CA.

@@ -121,6 +121,13 @@ need_ca(struct conductor *conductor, struct ride *ride)
 {
         struct error err = { 0 };
         const struct wishes *wishes = &ride->order->wishes;
+
+        if (!wishes->ca_arn) {
+                error_set(&err, ERROR_USAGE, "the order has no CA to ask");
+                error_advise(&err, "p11cert csr and import make a certificate without AWS");
+                ride_stop(ride, &err);
+                return NULL;
+        }
         struct ca *ca = ca_get(&conductor->cas, wishes->ca_arn, &err);
         struct aws_client *aws = ca ? conductor_aws(conductor, &err) : NULL;
 

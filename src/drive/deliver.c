@@ -42,14 +42,23 @@ compose_readme(const struct order *order, struct buf *out)
         buf_format(out, "Certificate %s (serial %s), valid until %s; order %lld of p11cert.\n",
                    order->wishes.name, order->serial, clock_format(order->not_after, until),
                    (long long)order->number);
-        if (order->key_uri)
+        if (order->key_uri) {
                 buf_format(out, "Its private key is on the token and nowhere else: %s\n",
                            order->key_uri);
-        else
+                /* libp11 takes the whole file for the PIN, and each start is a try at the token. */
+                buf_format(out,
+                           "nginx: `ssl_engine pkcs11;` at the top; in the server "
+                           "`ssl_certificate %s;` and `ssl_certificate_key "
+                           "\"engine:pkcs11:%s%cpin-source=file:PIN_FILE\";`, where PIN_FILE holds "
+                           "the PIN without a newline behind it (with one it is a wrong PIN).\n",
+                           order->file_fullchain, order->key_uri,
+                           strchr(order->key_uri, '?') ? '&' : '?');
+        } else {
                 buf_add_text(out, "Its private key is where the CSR was made; p11cert has not "
                                   "seen it.\n");
-        buf_add_text(out, "Servers take fullchain.pem (certificate, then issuers) and the key's "
-                          "URI: nginx `ssl_certificate_key \"engine:pkcs11:URI\";`\n");
+                buf_add_text(out, "Servers take fullchain.pem (the certificate, then its "
+                                  "issuers) and that key.\n");
+        }
         buf_add_text(out, "Peers that check this certificate trust root.pem; never take the root "
                           "from the server itself.\n");
         buf_format(out,

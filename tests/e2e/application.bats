@@ -76,6 +76,21 @@ END
         done
 }
 
+@test "nginx serves TLS when it is configured with the lines of README.txt" {
+        local folder line
+        done_well issue --subject CN=server.example --san dns:server.example
+        folder=$(dirname "$(fact .files.certificate)")
+        line=$(grep '^nginx: `ssl_engine pkcs11;`' "$folder/README.txt")
+        [ "$(wc -l <"$folder/README.txt")" = 5 ]
+        # The file's last byte belongs to the PIN, as README.txt says.
+        (umask 077 && printf '%s' "$PIN" >"$SANDBOX/bare-pin")
+        line=${line/PIN_FILE/$SANDBOX\/bare-pin}
+        nginx_start "$(sed -E 's/.*`ssl_certificate ([^;]*);`.*/\1/' <<<"$line")" \
+                "$(sed -E 's/.*`ssl_certificate_key "engine:pkcs11:([^"]*)";`.*/\1/' <<<"$line")"
+        curl -sS --cacert "$folder/root.pem" --resolve "server.example:$PORT:127.0.0.1" \
+                "https://server.example:$PORT/" | grep -q 'hello from the token'
+}
+
 @test "issue --prove, and verify: the application's view is looked at" {
         done_well issue --subject CN=device-1 --prove
         delivered

@@ -66,6 +66,33 @@ csr() {
         one_of_each "$(fact .key.id)"
 }
 
+@test "what was imported is renewed by a CA that is named, and does not hold up what is due" {
+        local options aws
+        mapfile -t options < <(token_options)
+        aws=(--endpoint-url "$ENDPOINT")
+        done_well issue --subject CN=device-1 --validity 20d
+        p11cert csr "${options[@]}" --subject CN=device-2 >"$SANDBOX/csr.pem" 2>/dev/null
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$SANDBOX/ca.key" -days 30 \
+                -subj '/CN=Another CA' -out "$SANDBOX/ca.pem" 2>/dev/null
+        echo 'basicConstraints = critical,CA:FALSE' >"$SANDBOX/extensions"
+        openssl x509 -req -extfile "$SANDBOX/extensions" -in "$SANDBOX/csr.pem" -CA "$SANDBOX/ca.pem" \
+                -CAkey "$SANDBOX/ca.key" -days 10 -CAcreateserial -out "$SANDBOX/right.pem" 2>/dev/null
+        done_well pin import device-2 "$SANDBOX/right.pem" --root "$SANDBOX/ca.pem"
+
+        refused usage 2 pin renew device-2
+        done_well pin renew --due
+        is '[.orders[].name] == ["device-1"]'
+        grep -q "'device-2' was imported" <<<"$stderr"
+        run -3 --separate-stderr pin renew --due --within 15d
+        is ".orders == []"
+        done_well p11cert renew device-2 --ca "$CA_ARN" "${aws[@]}" --dry-run
+        grep -qE '^- +device-2 +- ' <<<"$output"
+        done_well env P11CERT_CA="$CA_ARN" "$BUILD/p11cert" --no-prompt renew device-2 "${aws[@]}" \
+                --pin-source "file:$SANDBOX/pin" --output json
+        is '.name == "device-2" and .state == "delivered" and .replaces != null'
+        is ".ca_arn == \"$CA_ARN\""
+}
+
 @test "resume takes up everything that was interrupted" {
         local i
         localpca_again --fault IssueCertificate:denied

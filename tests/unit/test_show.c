@@ -142,10 +142,42 @@ an_error_reads_in_three_lines(void **state)
         error_set(&err, ERROR_PIN_WRONG, "the token refused the PIN");
         error_about(&err, "token 'batch-07'");
         error_advise(&err, "check the PIN file");
-        show_error_text(&out, &err, false);
+        show_error_text(&out, &err, false, 0);
         assert_string_equal(buf_text(&out), "p11cert: the token refused the PIN\n"
                                             "  on:   token 'batch-07'\n"
                                             "  next: check the PIN file\n");
+}
+
+static void
+an_error_is_broken_between_words_at_the_width_of_the_terminal(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf out = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        error_set(&err, ERROR_USAGE, "'foo' is not a reason to revoke that anybody knows");
+        error_about(&err, "pkcs11:token=a-word-that-is-longer-than-the-line");
+        error_advise(&err, "it is one of superseded,\nor key-compromise, as RFC 5280 has it");
+        show_error_text(&out, &err, false, 40);
+        assert_string_equal(buf_text(&out),
+                            "p11cert: 'foo' is not a reason to revoke\n"
+                            "        that anybody knows\n"
+                            "  on:   pkcs11:token=a-word-that-is-longer-than-the-line\n"
+                            "  next: it is one of superseded,\n"
+                            "        or key-compromise, as RFC 5280\n"
+                            "        has it\n");
+}
+
+static void
+a_cell_is_as_wide_as_its_characters_not_as_its_bytes(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf out = { 0 };
+
+        (void)state;
+        show_cell(&out, "a…b", 5);
+        show_cell(&out, "longer", 5);
+        show_cell(&out, "", 2);
+        assert_string_equal(buf_text(&out), "a…b   longer    ");
 }
 
 static void
@@ -157,7 +189,7 @@ the_lines_of_a_list_in_an_error_are_kept_apart(void **state)
         (void)state;
         error_set(&err, ERROR_TOKEN_AMBIGUOUS, "two tokens match");
         error_advise(&err, "choose one:\npkcs11:serial=1\npkcs11:serial=2");
-        show_error_text(&out, &err, false);
+        show_error_text(&out, &err, false, 0);
         assert_non_null(strstr(buf_text(&out), "  next: choose one:\n        pkcs11:serial=1\n"));
 }
 
@@ -248,6 +280,8 @@ main(void)
                 cmocka_unit_test(without_an_order_there_are_the_same_members_with_nothing_in_them),
                 cmocka_unit_test(an_error_keeps_its_sentences_and_what_aws_said),
                 cmocka_unit_test(an_error_reads_in_three_lines),
+                cmocka_unit_test(an_error_is_broken_between_words_at_the_width_of_the_terminal),
+                cmocka_unit_test(a_cell_is_as_wide_as_its_characters_not_as_its_bytes),
                 cmocka_unit_test(the_lines_of_a_list_in_an_error_are_kept_apart),
                 cmocka_unit_test(what_a_token_says_cannot_steer_the_terminal),
                 cmocka_unit_test(json_is_valid_whatever_a_token_calls_itself),
