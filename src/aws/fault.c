@@ -8,6 +8,7 @@
 
 #include "aws/xml.h"
 #include "base/clock.h"
+#include "iam/write.h"
 
 /* -- the table ---------------------------------------------------------------------------- */
 
@@ -290,19 +291,15 @@ between(const char *text, const char *before, const char *after)
         return to ? text_copy_length(from, (size_t)(to - from)) : text_copy(from);
 }
 
-/* The template that the refused request asked for, as a condition; empty for other operations. */
-static void
-add_condition(struct buf *out, const struct fault_call *call)
+/* The template that the refused request asked for, or NULL; the caller frees. */
+static char *
+template_asked(const struct fault_call *call)
 {
-        if (strcmp(call->operation, "IssueCertificate") != 0)
-                return;
         cJSON *json = cJSON_ParseWithLength((const char *)call->request.data, call->request.len);
-        const char *template = json_text(json, "TemplateArn");
+        char *template = text_copy(json_text(json, "TemplateArn"));
 
-        if (template)
-                buf_format(out, ",\"Condition\":{\"ArnEquals\":{\"acm-pca:TemplateArn\":\"%s\"}}",
-                           template);
         cJSON_Delete(json);
+        return template;
 }
 
 /* What a denial's message says; whatever it does not say is NULL. */
@@ -341,20 +338,45 @@ denial_read(const char *message, struct denial *out)
                                 .reason = reason ? text_copy(reason + 1) : NULL };
 }
 
+/* Whose Allow is missing, by AWS's "because" clause, and so where the statement has to go. */
+static const struct {
+        const char *because;
+        const char *where;
+} silent[] = {
+        { "resource-based polic",
+          "the identity's policy and to the CA's resource policy or share" },
+        { "permissions boundary", "the identity's permissions boundary" },
+        { "session polic", "the session policy that this session was made with" },
+        { "service control polic", "the organization's service control policy" },
+        { "VPC endpoint polic", "the VPC endpoint's policy" },
+        { "", "the identity's policy" },
+};
+
+static const char *
+where_missing(const char *reason)
+{
+        size_t i = 0;
+
+        while (!strstr(reason ? reason : "", silent[i].because))
+                i++;
+        return silent[i].where;
+}
+
+/* The statement that is missing, ready to paste, from the table that writes all our policies. */
 static void
 advise_statement(const struct fault_call *call, const struct denial *denial, struct error *err)
 {
-        bool by_resource = denial->reason && strstr(denial->reason, "resource-based");
-        CLEANUP(buf_cleanup) struct buf condition = { 0 };
+        CLEANUP(free_cleanup) char *template = template_asked(call);
+        CLEANUP(buf_cleanup) struct buf statement = { 0 };
 
-        add_condition(&condition, call);
-        error_advise(err,
-                     "have this statement added to the identity's policy%s: "
-                     "{\"Effect\":\"Allow\",\"Action\":\"%s\",\"Resource\":\"%s\"%s}%s",
-                     by_resource ? " and to the CA's resource policy or share" : "", denial->action,
-                     denial->resource, buf_text(&condition),
-                     condition.len ? "; a statement that is there already may name another template"
-                                   : "");
+        if (!iam_write_statement(denial->action, denial->resource, template, &statement)) {
+                error_advise(err, "have the identity's permissions checked");
+                return;
+        }
+        error_advise(err, "have this statement added to %s: %s%s", where_missing(denial->reason),
+                     buf_text(&statement),
+                     template ? "; a statement that is there already may name another template"
+                              : "");
 }
 
 static void

@@ -134,6 +134,8 @@ a_failed_request_is_final_for_a_certificate_and_trouble_elsewhere(void **state)
         assert_false(fault.refusal);
 }
 
+#define CA_ARN "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/x"
+
 static void
 a_denial_names_the_statement_that_is_missing(void **state)
 {
@@ -172,8 +174,8 @@ an_explicit_deny_is_told_from_a_missing_permission(void **state)
                 "service control policy\"}");
         struct fault_answer because = answer_of(
                 "{\"__type\":\"AccessDeniedException\",\"Message\":\"User: u is not authorized to "
-                "perform: acm-pca:GetCertificate on resource: r because no resource-based policy "
-                "allows the acm-pca:GetCertificate action\"}");
+                "perform: acm-pca:GetCertificate on resource: " CA_ARN " because no resource-based "
+                "policy allows the acm-pca:GetCertificate action\"}");
 
         (void)state;
         struct error err = explained(&issue, &answer);
@@ -196,6 +198,54 @@ what_was_signed_is_kept_out_of_the_sentence_about_a_refused_signature(void **sta
         assert_null(strstr(err.what, "Canonical"));
         assert_non_null(strstr(err.aws.message, "Canonical"));
         assert_non_null(strstr(err.next, "secret access key"));
+}
+
+static void
+the_statement_goes_to_the_policy_that_was_silent(void **state)
+{
+        static const struct {
+                const char *because;
+                const char *where;
+        } rows[] = {
+                { "because no identity-based policy allows the acm-pca:GetCertificate action",
+                  "added to the identity's policy: {" },
+                { "because no permissions boundary allows the acm-pca:GetCertificate action",
+                  "added to the identity's permissions boundary: {" },
+                { "because no session policy allows the acm-pca:GetCertificate action",
+                  "added to the session policy that this session was made with: {" },
+                { "because no service control policy allows the acm-pca:GetCertificate action",
+                  "added to the organization's service control policy: {" },
+                { "because no VPC endpoint policy allows the acm-pca:GetCertificate action",
+                  "added to the VPC endpoint's policy: {" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                CLEANUP(free_cleanup)
+                char *body = text_format("{\"__type\":\"AccessDeniedException\",\"Message\":"
+                                         "\"User: u is not authorized to perform: "
+                                         "acm-pca:GetCertificate on resource: " CA_ARN " %s\"}",
+                                         rows[i].because);
+                struct fault_answer answer = answer_of(body);
+                struct error err = explained(&issue, &answer);
+
+                assert_non_null(strstr(err.next, rows[i].where));
+        }
+}
+
+static void
+a_statement_is_not_made_of_what_could_break_a_policy(void **state)
+{
+        struct fault_answer answer = answer_of(
+                "{\"__type\":\"AccessDeniedException\",\"Message\":\"User: u is not authorized to "
+                "perform: acm-pca:GetCertificate on resource: " CA_ARN
+                "\\\"},{\\\"Effect\\\" because no identity-based policy allows it\"}");
+
+        (void)state;
+        struct error err = explained(&issue, &answer);
+
+        assert_int_equal(err.kind, ERROR_DENIED);
+        assert_null(strstr(err.next, "Effect"));
 }
 
 static void
@@ -302,6 +352,8 @@ main(void)
                 cmocka_unit_test(an_explicit_deny_is_told_from_a_missing_permission),
                 cmocka_unit_test(
                         what_was_signed_is_kept_out_of_the_sentence_about_a_refused_signature),
+                cmocka_unit_test(the_statement_goes_to_the_policy_that_was_silent),
+                cmocka_unit_test(a_statement_is_not_made_of_what_could_break_a_policy),
                 cmocka_unit_test(an_unknown_ca_hints_at_the_region),
                 cmocka_unit_test(an_answer_of_something_else_is_readable),
                 cmocka_unit_test(a_long_message_is_cut_between_characters),
