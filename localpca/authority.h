@@ -48,9 +48,9 @@ struct authority {
         char *usage_mode;
         char *storage_standard;
         char *csr; /* PEM; NULL while the key is being made */
-        /* The CRL made last, when, and how many revocations the service knew then. */
+        /* The CRL made last, its number, when, and how many revocations the service knew then. */
         struct buf crl;
-        int64_t crl_made, crl_revoked;
+        int64_t crl_number, crl_made, crl_revoked;
 };
 
 struct authorities {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "localpca/facts.h"
 
 enum { SCRIPT_SIZE_MOST = 1 << 20 };
 
@@ -231,6 +232,27 @@ rule_read(struct rule *rule, char *parts, struct error *err)
         return true;
 }
 
+/* A misspelt operation would never strike, and its test would pass. */
+static bool
+operation_check(const char *operation, struct error *err)
+{
+        const char *nearest = NULL;
+        unsigned best = 8;
+
+        if (strcmp(operation, "*") == 0 || facts_input(operation))
+                return true;
+        for (size_t i = 0; facts_operation(i); i++) {
+                unsigned distance = text_distance(operation, facts_operation(i));
+                if (distance < best) {
+                        best = distance;
+                        nearest = facts_operation(i);
+                }
+        }
+        error_set(err, ERROR_USAGE, "there is no operation '%s'", operation);
+        return nearest ? error_advise(err, "did you mean %s?", nearest)
+                       : error_advise(err, "an operation of Private CA, or * for all of them");
+}
+
 bool
 faults_add(struct faults *faults, const char *text, struct error *err)
 {
@@ -241,7 +263,7 @@ faults_add(struct faults *faults, const char *text, struct error *err)
 
         if (done) {
                 rule.operation = text_copy_length(text, (size_t)(colon - text));
-                done = rule_read(&rule, parts, err);
+                done = operation_check(rule.operation, err) && rule_read(&rule, parts, err);
         } else {
                 error_set(err, ERROR_USAGE, "a fault rule reads OPERATION:PART, not '%s'", text);
         }

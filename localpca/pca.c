@@ -287,18 +287,20 @@ fault_check(struct call *call)
                       strcmp(error, codes[0]) == 0 ? "Rate exceeded" : "Asked for by --fault");
 }
 
+/* Nothing of a body is looked at before its sender is known. */
 static bool
-call_decide(struct call *call, const struct sigv4_request *request, const cJSON *input)
+call_decide(struct call *call, const struct sigv4_request *request, cJSON **input)
 {
         if (!call_authenticate(call, request, "acm-pca"))
                 return false;
-        call->input = input;
-        if (!cJSON_IsObject(input))
+        *input = cJSON_ParseWithLength((const char *)request->body.data, request->body.len);
+        call->input = *input;
+        if (!cJSON_IsObject(*input))
                 return refuse(&call->refusal, "SerializationException",
                               "The body is not a JSON object");
         if (!fault_check(call))
                 return false;
-        if (!validate(facts_input(call->operation), input, &call->refusal))
+        if (!validate(facts_input(call->operation), *input, &call->refusal))
                 return false;
         if (!throttle_take(call->pca->throttle, call->operation, call->caller->account,
                            call->now_ms))
@@ -369,8 +371,7 @@ pca_answer(struct pca *pca, const struct sigv4_request *request, struct answer *
         pca->stats.requests[index]++;
         if (!call.fault.http && !call.fault.reset_before) {
                 call.output = cJSON_CreateObject();
-                input = cJSON_ParseWithLength((const char *)request->body.data, request->body.len);
-                done = call_decide(&call, request, input);
+                done = call_decide(&call, request, &input);
         }
         if (call.fault.http)
                 http_failure_write(call.fault.http, answer);

@@ -165,7 +165,7 @@ crl_sign(X509_CRL *crl, const struct authority *authority)
 }
 
 static bool
-crl_make(struct pca *pca, const struct authority *authority, int64_t now, X509_CRL *crl,
+crl_make(struct pca *pca, struct authority *authority, int64_t now, X509_CRL *crl,
          struct error *err)
 {
         struct crl_making making = { .crl = crl, .now = now };
@@ -180,8 +180,9 @@ crl_make(struct pca *pca, const struct authority *authority, int64_t now, X509_C
 
         ASN1_TIME_free(last);
         ASN1_TIME_free(next);
-        /* The time is the number: it grows, also over restarts. */
-        done = done && crl_extensions_add(crl, authority, now) &&
+        /* The time is the number, so that it grows over restarts; two of a second differ, too. */
+        authority->crl_number = now > authority->crl_number ? now : authority->crl_number + 1;
+        done = done && crl_extensions_add(crl, authority, authority->crl_number) &&
                store_issued_each(pca->store, authority->row, true, revoked_visit, &making, err) &&
                !making.failed && crl_sign(crl, authority);
         return done || error_set(err, ERROR_INTERNAL, "OpenSSL cannot make the CRL");

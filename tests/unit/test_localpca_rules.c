@@ -199,10 +199,20 @@ static void
 rules_that_make_no_sense_are_refused(void **state)
 {
         static const char *const rules[] = {
-                "",         "GetCertificate",         "GetCertificate:",  ":http=500",
-                "X:what",   "X:p=2:http=500",         "X:p=nan:http=500", "X:http=99",
-                "X:at=0",   "X:every=-1:reset=after", "X:reset=between",  "X:slow=x",
-                "X:error=",
+                "",
+                "GetCertificate",
+                "GetCertificate:",
+                ":http=500",
+                "GetCertificates:http=500",
+                "ListTags:what",
+                "ListTags:p=2:http=500",
+                "ListTags:p=nan:http=500",
+                "ListTags:http=99",
+                "ListTags:at=0",
+                "ListTags:every=-1:reset=after",
+                "ListTags:reset=between",
+                "ListTags:slow=x",
+                "ListTags:error=",
         };
         struct faults *faults = faults_new(1);
 
@@ -212,6 +222,18 @@ rules_that_make_no_sense_are_refused(void **state)
                 if (faults_add(faults, rules[i], &err))
                         fail_msg("'%s' is taken", rules[i]);
         }
+        faults_free(faults);
+}
+
+static void
+a_misspelt_operation_is_named_with_the_one_that_was_meant(void **state)
+{
+        struct faults *faults = faults_new(1);
+        struct error err = { 0 };
+
+        (void)state;
+        assert_refused(faults_add(faults, "IsueCertificate:http=500", &err), err, ERROR_USAGE);
+        assert_non_null(strstr(err.next, "IssueCertificate"));
         faults_free(faults);
 }
 
@@ -275,6 +297,7 @@ main(void)
                 cmocka_unit_test(chances_are_kept_and_repeat_with_the_seed),
                 cmocka_unit_test(several_words_and_several_rules_add_up),
                 cmocka_unit_test(rules_that_make_no_sense_are_refused),
+                cmocka_unit_test(a_misspelt_operation_is_named_with_the_one_that_was_meant),
                 cmocka_unit_test(a_script_says_what_happens_to_each_request_in_turn),
                 cmocka_unit_test(answers_leave_in_the_order_of_their_times),
         };
