@@ -62,19 +62,26 @@ says_aws() {
         delivered
 }
 
-@test "a CA that has expired" {
+# short_lived SECONDS: a root CA of its own that ends so soon; false when that was too soon for AWS's
+# client, which takes its time.
+short_lived() {
+        local arn
         CA_ARN=$(as_admin && aws --region us-east-1 --endpoint-url "$ENDPOINT" acm-pca \
                 create-certificate-authority --certificate-authority-type ROOT --output text \
                 --certificate-authority-configuration \
                 'KeyAlgorithm=EC_prime256v1,SigningAlgorithm=SHA256WITHECDSA,Subject={CommonName=Short}')
-        local arn end
         pca get-certificate-authority-csr --output text >"$SANDBOX/ca.csr"
-        end=$(($(date +%s) + 8))
+        end=$(($(date +%s) + $1))
         arn=$(pca issue-certificate --csr "fileb://$SANDBOX/ca.csr" --signing-algorithm SHA256WITHECDSA \
                 --template-arn arn:aws:acm-pca:::template/RootCACertificate/V1 \
                 --validity "Type=ABSOLUTE,Value=$end" --output text)
         pca get-certificate --certificate-arn "$arn" --query Certificate --output text >"$SANDBOX/ca.crt"
         pca import-certificate-authority-certificate --certificate "fileb://$SANDBOX/ca.crt"
+}
+
+@test "a CA that has expired" {
+        local end
+        short_lived 5 || short_lived 20 || short_lived 60
         while [ "$(date +%s)" -le $end ]; do sleep 0.2; done
         as_admin
         refused ca-expired 1 issue --subject CN=device-1

@@ -24,6 +24,8 @@ sandbox_make() {
         SANDBOX=$(mktemp -d -p "$base" p11cert-e2e-XXXXXX)
         unset "${!AWS_@}" "${!P11CERT_@}" "${!BREAKABLE_@}" "${!XDG_@}" 2>/dev/null || true
         export SANDBOX HOME=$SANDBOX/home P11CERT_STATE=$SANDBOX/state
+        # Debian's own aws and python3, whatever else the caller has installed.
+        export PATH=/usr/sbin:/usr/bin:/sbin:/bin
         export AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true NO_COLOR=1
         export SOFTHSM2_CONF=$SANDBOX/softhsm.conf
         export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 LSAN_OPTIONS=suppressions=$ROOT/tests/lsan.supp:print_suppressions=0

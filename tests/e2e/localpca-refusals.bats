@@ -226,7 +226,7 @@ setup() {
         AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE refuses UnrecognizedClientException "security token" \
                 list-certificate-authorities
         AWS_SESSION_TOKEN=token refuses UnrecognizedClientException "security token" list-certificate-authorities
-        AWS_DEFAULT_REGION=eu-west-1 refuses InvalidSignatureException "valid region" list-certificate-authorities
+        AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1 refuses InvalidSignatureException "valid region" list-certificate-authorities
         run curl -s -X POST "$ENDPOINT" -H 'X-Amz-Target: ACMPrivateCA.ListCertificateAuthorities' \
                 -H 'Content-Type: application/x-amz-json-1.1' -d '{}'
         is '.__type == "MissingAuthenticationTokenException"'
