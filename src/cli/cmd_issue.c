@@ -1,5 +1,5 @@
 /*
- * issue, csr: an order from its wishes.
+ * issue, plan, csr: an order from its wishes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +152,15 @@ cmd_issue(struct command *command, struct error *err)
         run.no_wait = option_flag(&command->options, OPTION_NO_WAIT);
         run_add(&run, MOVE(order));
         return run_one(&run, err);
+}
+
+bool
+cmd_plan(struct command *command, struct error *err)
+{
+        CLEANUP(order_cleanup) struct order *order = order_new();
+
+        command->dry_run = true;
+        return wish_read(&command->options, true, order, err) && plan_show(command, &order, err);
 }
 
 /* -- csr --------------------------------------------------------------------------------------- */

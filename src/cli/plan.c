@@ -9,12 +9,10 @@
 #include "cli/show.h"
 #include "cli/wish.h"
 #include "engine/uri.h"
-#include "order/template.h"
+#include "iam/write.h"
+#include "order/predict.h"
 
-enum { DEFAULT_DAYS = 365, SHORT_LIVED_DAYS = 6 };
-
-/* -- the token, looked at without a login -------------------------------------------------------
- */
+/* -- the token, looked at without a login ------------------------------------------------------ */
 
 struct token_seen {
         struct token_facts facts;
@@ -62,7 +60,7 @@ find_token(const struct command *command, struct order *order, struct error *err
         return error_advise(err, "`p11cert token info` shows what it can make");
 }
 
-/* -- the CA --------------------------------------------------------------------------------------
+/* -- the CA -------------------------------------------------------------------------------------
  */
 
 /* Who may not describe the CA can still issue: that is worth a note, no error. */
@@ -86,80 +84,173 @@ find_ca(const struct command *command, const struct order *order, struct pca_aut
         return true;
 }
 
-/* -- what it comes to
- * ------------------------------------------------------------------------------ */
+/* -- what it comes to -------------------------------------------------------------------------- */
 
-static bool
-is_short_lived(const struct pca_authority *authority)
+/* What a CA takes from one account in one Region (AWS Private CA quotas), before it throttles. */
+static const char quota_text[] =
+        "IssueCertificate 25 and GetCertificate 75 a second, in an account and Region; 1,000,000 "
+        "certificates of a CA with one complete CRL";
+
+static struct issuer_facts
+issuer_of(const struct pca_authority *authority)
 {
-        return text_equal(authority->usage_mode, "SHORT_LIVED_CERTIFICATE");
+        return (struct issuer_facts){
+                .described = authority->status != NULL,
+                .short_lived = text_equal(authority->usage_mode, "SHORT_LIVED_CERTIFICATE"),
+                .crl_enabled = authority->crl_enabled,
+                .ocsp_enabled = authority->ocsp_enabled,
+                .not_after = authority->not_after,
+                .subject = authority->subject,
+                .key_algorithm = authority->key_algorithm,
+        };
 }
 
-/* What the template sets by itself, and which wishes of the CSR it drops. */
 static void
-describe_template(const struct wishes *wishes, struct buf *sets, struct buf *drops)
+write_rows(struct buf *out, const struct prediction *prediction)
 {
-        const struct template_facts *facts =
-                wishes->template_arn ? template_of_arn(wishes->template_arn) : NULL;
+        buf_format(out, "\n%-28s %-9s %s\n", "field", "from", "value");
+        for (size_t i = 0; i < prediction->row_count; i++) {
+                const struct predicted_row *row = &prediction->rows[i];
+                CLEANUP(free_cleanup) char *value = show_printable(row->value);
 
-        if (!facts) {
-                buf_add_text(sets, "not known to this version");
-                return;
+                buf_format(out, "%-28s %-9s %s%s\n", row->field, predict_source_name(row->source),
+                           row->critical == ANSWER_YES ? "critical, " : "", value);
         }
-        CLEANUP(free_cleanup) char *key_usage = key_usage_format(facts->key_usage);
+        for (size_t i = 0; i < prediction->drop_count; i++) {
+                const struct predicted_drop *drop = &prediction->drops[i];
 
-        buf_format(sets, "CA:%s", facts->is_ca ? "TRUE" : "FALSE");
-        if (facts->key_usage)
-                buf_format(sets, "; key usage %s", key_usage);
-        for (size_t i = 0; i < ARRAY_LENGTH(facts->extended) && facts->extended[i]; i++)
-                buf_format(sets, "%s %s", i ? "," : "; extended key usage",
-                           extended_usage_name(facts->extended[i]));
-        if (facts->csr_passthrough)
-                return;
-        if (wishes->usages.key_usage)
-                buf_add_text(drops, "--key-usage");
-        if (wishes->usages.extended_count)
-                buf_format(drops, "%s--ext-key-usage", drops->len ? ", " : "");
-        if (wishes->usages.policy_count)
-                buf_format(drops, "%s--policy-oid", drops->len ? ", " : "");
+                buf_format(out, "%-28s %-9s %s: %s\n", drop->field, "dropped", drop->value,
+                           drop->rule);
+        }
+        if (prediction->warning_count)
+                buf_add_text(out, "\n");
+        for (size_t i = 0; i < prediction->warning_count; i++)
+                buf_format(out, "warning: %s\n", prediction->warnings[i]);
 }
 
 static void
-answer_plan(struct command *command, const struct order *order,
-            const struct pca_authority *authority)
+add_rows(cJSON *plan, const struct prediction *prediction)
+{
+        cJSON *rows = cJSON_AddArrayToObject(plan, "rows");
+        cJSON *dropped = cJSON_AddArrayToObject(plan, "dropped");
+        cJSON *warnings = cJSON_AddArrayToObject(plan, "warnings");
+
+        for (size_t i = 0; i < prediction->row_count; i++) {
+                const struct predicted_row *row = &prediction->rows[i];
+                cJSON *json = cJSON_CreateObject();
+
+                show_add_text(json, "field", row->field);
+                show_add_text(json, "value", row->value);
+                if (row->critical == ANSWER_UNKNOWN)
+                        cJSON_AddNullToObject(json, "critical");
+                else
+                        cJSON_AddBoolToObject(json, "critical", row->critical == ANSWER_YES);
+                show_add_text(json, "from", predict_source_name(row->source));
+                cJSON_AddItemToArray(rows, json);
+        }
+        for (size_t i = 0; i < prediction->drop_count; i++) {
+                const struct predicted_drop *drop = &prediction->drops[i];
+                cJSON *json = cJSON_CreateObject();
+
+                show_add_text(json, "field", drop->field);
+                show_add_text(json, "value", drop->value);
+                show_add_text(json, "rule", drop->rule);
+                cJSON_AddBoolToObject(json, "wished", drop->lost);
+                cJSON_AddItemToArray(dropped, json);
+        }
+        for (size_t i = 0; i < prediction->warning_count; i++)
+                cJSON_AddItemToArray(warnings, cJSON_CreateString(prediction->warnings[i]));
+}
+
+/* What the identity needs: a statement for each action, as a policy lists them. */
+static cJSON *
+write_statements(const struct wishes *wishes)
+{
+        static const char *const actions[] = { "acm-pca:IssueCertificate",
+                                               "acm-pca:GetCertificate" };
+        cJSON *list = cJSON_CreateArray();
+
+        for (size_t i = 0; i < ARRAY_LENGTH(actions) && wishes->ca_arn; i++) {
+                CLEANUP(buf_cleanup) struct buf text = { 0 };
+                cJSON *statement = NULL;
+
+                if (iam_write_statement(actions[i], wishes->ca_arn, wishes->template_arn, &text))
+                        statement = cJSON_Parse(buf_text(&text));
+                if (statement)
+                        cJSON_AddItemToArray(list, statement);
+        }
+        return list;
+}
+
+static void
+answer_text(struct buf *out, const struct order *order, const struct pca_authority *authority,
+            const struct prediction *prediction)
+{
+        const struct wishes *wishes = &order->wishes;
+
+        show_order_text(out, order);
+        show_fact(out, "CA status", authority->status);
+        show_fact(out, "CA key", authority->key_algorithm);
+        show_fact(out, "CA mode", authority->usage_mode);
+        show_fact(out, "files in", wishes->stores & STORE_FILES ? wishes->folder : NULL);
+        show_fact(out, "quota", wishes->ca_arn ? quota_text : NULL);
+        show_fact(out, "dry run", "nothing was changed and nothing was asked for");
+        write_rows(out, prediction);
+        cJSON *statements = write_statements(wishes);
+
+        for (int i = 0; i < cJSON_GetArraySize(statements); i++) {
+                char *text = cJSON_PrintUnformatted(cJSON_GetArrayItem(statements, i));
+
+                buf_format(out, "%s%s\n", i ? "" : "\nthe identity needs:\n", text);
+                cJSON_free(text);
+        }
+        cJSON_Delete(statements);
+}
+
+static cJSON *
+answer_json(const struct order *order, const struct pca_authority *authority,
+            const struct prediction *prediction)
 {
         const struct wishes *wishes = &order->wishes;
         CLEANUP(free_cleanup) char *validity = validity_format(&wishes->validity);
-        CLEANUP(buf_cleanup) struct buf sets = { 0 };
-        CLEANUP(buf_cleanup) struct buf drops = { 0 };
-        struct buf *out = &command->text;
-        char end[CLOCK_TEXT] = "";
-        int64_t start = wishes->not_before ? wishes->not_before : clock_now();
+        cJSON *answer = show_order_json(order);
+        cJSON *plan = cJSON_AddObjectToObject(answer, "plan");
 
-        if (wishes->validity.type != VALIDITY_CA_END || authority->not_after)
-                clock_format(validity_end(&wishes->validity, start, authority->not_after), end);
-        describe_template(wishes, &sets, &drops);
-        show_order_text(out, order);
-        show_fact(out, "template sets", buf_text(&sets));
-        show_fact(out, "it drops", drops.len ? buf_text(&drops) : "nothing that was asked for");
-        show_fact(out, "valid until", end);
-        show_fact(out, "CA subject", authority->subject);
-        show_fact(out, "CA status", authority->status);
-        show_fact(out, "CA key", authority->key_algorithm);
-        show_fact(out, "files in", wishes->stores & STORE_FILES ? wishes->folder : NULL);
-        show_fact(out, "dry run", "nothing was changed and nothing was asked for");
-
-        command->answer = show_order_json(order);
-        cJSON *plan = cJSON_AddObjectToObject(command->answer, "plan");
-
+        add_rows(plan, prediction);
+        show_add_text(plan, "carrying_template",
+                      prediction->carries ? prediction->carries->name : NULL);
+        show_add_text(plan, "quota", wishes->ca_arn ? quota_text : NULL);
+        cJSON_AddItemToObject(plan, "statement", write_statements(wishes));
         show_add_text(plan, "validity", validity);
-        show_add_text(plan, "not_after", end);
-        show_add_text(plan, "template_sets", buf_text(&sets));
-        show_add_text(plan, "template_drops", buf_text(&drops));
+        show_add_time(plan, "not_after", prediction->not_after);
         show_add_text(plan, "ca_subject", authority->subject);
         show_add_text(plan, "ca_status", authority->status);
         show_add_text(plan, "ca_key_algorithm", authority->key_algorithm);
+        show_add_text(plan, "ca_mode", authority->usage_mode);
         show_add_text(plan, "folder", wishes->folder);
+        return answer;
+}
+
+/* The plan is the answer, whatever is wrong with it. */
+static bool
+foretell(struct command *command, struct order *order, const struct pca_authority *authority,
+         struct error *err)
+{
+        const struct issuer_facts issuer = issuer_of(authority);
+        struct wishes *wishes = &order->wishes;
+        CLEANUP(prediction_clear) struct prediction prediction;
+
+        if (wishes->ca_arn)
+                predict_default_validity(wishes, issuer.short_lived);
+        if (!wishes->signing_algorithm && authority->key_algorithm)
+                text_assign(&wishes->signing_algorithm,
+                            pca_signing_algorithm(authority->key_algorithm,
+                                                  authority->signing_algorithm));
+        predict(wishes, view_buf(&order->csr), &issuer, clock_now(), &prediction);
+        answer_text(&command->text, order, authority, &prediction);
+        cJSON_Delete(command->answer);
+        command->answer = answer_json(order, authority, &prediction);
+        return prediction_check(&prediction, err) || error_about(err, "order '%s'", wishes->name);
 }
 
 static bool
@@ -192,14 +283,9 @@ make_plan(struct command *command, struct order **order, struct pca_authority *a
         if (!wish_default(wishes, command->state, &used, err) ||
             !find_token(command, *order, err) || !find_ca(command, *order, authority, err))
                 return false;
-        if (wishes->validity.type == VALIDITY_NONE)
-                wishes->validity = (struct validity){ VALIDITY_DAYS, is_short_lived(authority)
-                                                                             ? SHORT_LIVED_DAYS
-                                                                             : DEFAULT_DAYS };
         if (used.len)
                 command_say(command, "defaults  %s", buf_text(&used));
-        answer_plan(command, *order, authority);
-        return true;
+        return foretell(command, *order, authority, err);
 }
 
 bool

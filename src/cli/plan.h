@@ -1,5 +1,6 @@
 /*
- * --dry-run of issue and csr: what would be asked for, after looking at token and CA.
+ * plan, and --dry-run of issue and csr: the certificate that would come out, after looking at token
+ * and CA.
  */
 #ifndef CLI_PLAN_H
 #define CLI_PLAN_H
@@ -9,7 +10,7 @@
 
 /*
  * Make the plan the command's answer.  Reads token (without a login), CA and ledger, and changes
- * nothing.  Errors are those that `issue` would meet.
+ * nothing.  Errors are those that `issue` would meet before it asks for anything (order/predict.h).
  */
 bool plan_show(struct command *command, struct order **order, struct error *err) MUST_CHECK;
 

@@ -48,6 +48,14 @@ static const struct verb verbs[] = {
                      "--san dns:device-1.example",
           .options = OPTIONS_ARE(WISHES, OPTION_CSR, OPTION_ROOT, OPTION_NO_WAIT),
           .statuses = OF_MOVING | S(3), .run = cmd_issue },
+        { .name = "plan", .usage = "", .groups = TOKEN | AWS, .shape = ANSWER_ORDER,
+          .summary = "the certificate that `issue` would bring, field by field",
+          .details = "Looks at token and CA, and asks for nothing.  Exit status 9 when the template "
+                     "would\ndrop a wish; 2 when AWS would refuse the request.\n",
+          .example = "p11cert plan --ca arn:aws:acm-pca:… --token 'pkcs11:token=hsm' \\\n"
+                     "        --subject CN=device-1 --template client --ext-key-usage clientAuth",
+          .options = OPTIONS_ARE(WISHES, OPTION_CSR, OPTION_ROOT, OPTION_NO_WAIT),
+          .statuses = OF_AWS | S(3) | S(6) | S(9) | S(12), .run = cmd_plan },
         { .name = "csr", .usage = "[FILE]", .groups = TOKEN | AWS, .shape = ANSWER_ORDER,
           .summary = "key pair and CSR, to FILE or standard output; the order is held",
           .details = "A held order is moved on only by `submit` or `import`.\n",
@@ -216,7 +224,7 @@ static const struct verb verbs[] = {
 
 /* Verbs of the contract that this version does not have. */
 static const char *const later[] = {
-        "batch", "station", "plan", "check", "install", "retire", "track", "reconcile", "report",
+        "batch", "station", "check", "install", "retire", "track", "reconcile", "report",
         "audit export", "token init", "token check-pin", "token change-pin", "token probe",
         "key generate", "key delete", "cert write", "cert delete", "identity", "permission",
         "managed", "connector",

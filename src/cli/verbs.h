@@ -44,6 +44,7 @@ bool cmd_key_list(struct command *command, struct error *err);
 bool cmd_ledger_backup(struct command *command, struct error *err);
 bool cmd_ledger_check(struct command *command, struct error *err);
 bool cmd_list(struct command *command, struct error *err);
+bool cmd_plan(struct command *command, struct error *err);
 bool cmd_renew(struct command *command, struct error *err);
 bool cmd_resume(struct command *command, struct error *err);
 bool cmd_revoke(struct command *command, struct error *err);

@@ -7,6 +7,7 @@
 #include "drive/conductor.h"
 #include "drive/deliver.h"
 #include "order/csr.h"
+#include "order/predict.h"
 
 enum {
         LEAST_FREE_BYTES = 1 << 20,
@@ -192,6 +193,22 @@ choose_id(struct order *order)
         buf_set(&order->key_id, view_of(id, sizeof(id)));
 }
 
+/* Would the certificate carry every wish, and would the CA issue it at all? */
+static bool
+check_outlook(const struct order *order, const struct ca *ca, struct error *err)
+{
+        const struct issuer_facts issuer = {
+                .described = ca->describe.state == KNOWLEDGE_KNOWN,
+                .short_lived = ca_is_short_lived(ca),
+                .not_after = ca_not_after(ca),
+                .key_algorithm = ca->facts.key_algorithm,
+        };
+        CLEANUP(prediction_clear) struct prediction prediction;
+
+        predict(&order->wishes, view_buf(&order->csr), &issuer, clock_now(), &prediction);
+        return prediction_check(&prediction, err);
+}
+
 /* What only the CA can tell: the default validity, and that what was asked for can be. */
 static bool
 settle_wishes(struct ride *ride, const struct ca *ca, struct error *err)
@@ -199,16 +216,14 @@ settle_wishes(struct ride *ride, const struct ca *ca, struct error *err)
         struct wishes *wishes = &ride->order->wishes;
         const char *algorithm;
 
-        if (wishes->validity.type == VALIDITY_NONE)
-                wishes->validity =
-                        (struct validity){ VALIDITY_DAYS, ca_is_short_lived(ca) ? 6 : 365 };
-        if (wishes->signing_algorithm)
-                return true;
-        algorithm = ca_signing_algorithm(ca, err);
-        if (!algorithm)
-                return false;
-        text_assign(&wishes->signing_algorithm, algorithm);
-        return true;
+        predict_default_validity(wishes, ca_is_short_lived(ca));
+        if (!wishes->signing_algorithm) {
+                algorithm = ca_signing_algorithm(ca, err);
+                if (!algorithm)
+                        return false;
+                text_assign(&wishes->signing_algorithm, algorithm);
+        }
+        return check_outlook(ride->order, ca, err);
 }
 
 static bool
@@ -328,8 +343,13 @@ decide_keyed(struct conductor *conductor, struct ride *ride)
 
         if (!ca)
                 return;
-        if (!settle_wishes(ride, ca, &err) || !have_room(conductor, &err) ||
-            !compose_request(conductor, ride, ca, &err)) {
+        if (!settle_wishes(ride, ca, &err)) {
+                /* As it is it is never sent: it waits for a `submit` with other options. */
+                order->held = err.kind == ERROR_WISH_LOST || err.kind == ERROR_USAGE;
+                ride_stop(ride, &err);
+                return;
+        }
+        if (!have_room(conductor, &err) || !compose_request(conductor, ride, ca, &err)) {
                 ride_stop(ride, &err);
                 return;
         }

@@ -89,7 +89,9 @@ short_lived() {
 }
 
 @test "a validity beyond the CA's own end is refused, and ca-end is what was meant" {
-        refused request-refused 1 issue --subject CN=device-1 --validity 50y
+        refused usage 2 issue --subject CN=device-1 --validity 50y
+        is '.order == null and (.error.what | test("the CA itself ends"))'
+        [ -z "$(ids_of privkey)" ]
         done_well issue --subject CN=device-1 --validity ca-end
         delivered
 }
