@@ -15,6 +15,7 @@ teardown() {
 typed() {
         local text=$1 pid status=0
         shift
+        rm -f "$SANDBOX/shown" # the prompt that is waited for is this one's
         mkfifo "$SANDBOX/keyboard"
         script -qefc "$*" "$SANDBOX/shown" <"$SANDBOX/keyboard" >/dev/null 2>&1 3>&- &
         pid=$!
