@@ -5,7 +5,7 @@
 
 #include "aws/found.h"
 #include "aws/process.h"
-#include "aws/settings.h"
+#include "aws/provider.h"
 #include "base/clock.h"
 
 enum { PROCESS_LIMIT_MS = 60 * 1000 };
@@ -35,16 +35,7 @@ credentials_copy(struct credentials *to, const struct credentials *from)
         *to = copy;
 }
 
-/* -- the providers ------------------------------------------------------------------------ */
-
-/* What a provider looks at. */
-struct search {
-        const struct aws_settings *settings;
-        const struct shared_file *config; /* freshly read */
-        const struct shared_file *credentials;
-};
-
-enum finding { FOUND, NOT_HERE, FAILED };
+/* -- what providers share ----------------------------------------------------------------- */
 
 static enum finding
 finding_of(bool taken)
@@ -52,47 +43,54 @@ finding_of(bool taken)
         return taken ? FOUND : FAILED;
 }
 
-static const char *
-config_get(const struct search *search, const char *key)
+/* A key and the file it stands in; NULL if there is none.  The credentials file wins. */
+static const struct shared_key *
+find_key(const struct search *search, const char *name, const char **path)
 {
-        return shared_get(search->config, search->settings->config_section, NULL, key);
+        const struct shared_key *key =
+                shared_find(search->credentials, search->profile, NULL, name);
+
+        *path = search->credentials->path;
+        if (key)
+                return key;
+        *path = search->config->path;
+        return shared_find(search->config, search->config_section, NULL, name);
 }
 
-static const char *
-credentials_get(const struct search *search, const char *key)
+const char *
+search_get(const struct search *search, const char *name)
 {
-        return shared_get(search->credentials, search->settings->profile, NULL, key);
+        const char *path = NULL;
+        const struct shared_key *key = find_key(search, name, &path);
+
+        return key ? key->value : NULL;
 }
 
-/* The credentials file wins. */
-static const char *
-either_get(const struct search *search, const char *key)
+const char *
+search_variable(const struct search *search, const char *name)
 {
-        const char *value = credentials_get(search, key);
-
-        return value ? value : config_get(search, key);
+        return search->user || search->settings->option_profile ? NULL : environment_get(name);
 }
 
-/* A role that was asked for may not be left out silently. */
-static enum finding
-refuse_role(const struct search *search, struct credentials *out, struct error *err)
+enum finding
+search_refuse(const struct search *search, const char *name, struct error *err, const char *rule)
 {
-        const char *role = search->settings->option_role_arn;
+        const char *path = NULL;
+        const struct shared_key *key = find_key(search, name, &path);
 
-        (void)out;
-        if (!role)
-                return NOT_HERE;
-        error_set(err, ERROR_CONFIG, "this version cannot assume a role itself");
-        error_about(err, "%s", role);
-        error_advise(err, "assume it outside and pass the result: a profile with "
-                          "credential_process, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-                          "AWS_SESSION_TOKEN");
+        if (rule)
+                error_set(err, ERROR_CONFIG, "%s", rule);
+        error_about(err, "AWS profile '%s'", search->profile);
+        if (key)
+                error_about(err, "line %u of '%s'", key->line, path);
+        error_advise(err, "correct the profile there");
         return FAILED;
 }
 
-/* AWS_ACCESS_KEY_ID and its kin; skipped when a profile was named on the command line. */
-static enum finding
-find_in_environment(const struct search *search, struct credentials *out, struct error *err)
+/* -- the providers ------------------------------------------------------------------------ */
+
+enum finding
+search_environment(const struct search *search, struct credentials *out, struct error *err)
 {
         const char *expiration = environment_get("AWS_CREDENTIAL_EXPIRATION");
         struct found found = { .access_key_id = environment_get("AWS_ACCESS_KEY_ID"),
@@ -100,8 +98,7 @@ find_in_environment(const struct search *search, struct credentials *out, struct
                                .session_token = environment_get("AWS_SESSION_TOKEN"),
                                .origin = "environment" };
 
-        if (search->settings->option_profile)
-                return NOT_HERE;
+        (void)search;
         if (!found.access_key_id && !found.secret_access_key)
                 return NOT_HERE;
         if (!found.session_token)
@@ -114,43 +111,44 @@ find_in_environment(const struct search *search, struct credentials *out, struct
         return finding_of(found_take(&found, out, err));
 }
 
-/* Kinds of profile that need a service we do not speak: say what helps instead of going on. */
+/* Skipped when a profile was named on the command line. */
 static enum finding
-find_by_other_means(const struct search *search, struct credentials *out, struct error *err)
+find_in_environment(const struct search *search, struct credentials *out, struct error *err)
+{
+        if (search->settings->option_profile)
+                return NOT_HERE;
+        return search_environment(search, out, err);
+}
+
+/* Kinds of profile that need a browser: say what helps instead of going on. */
+static enum finding
+find_by_login(const struct search *search, struct credentials *out, struct error *err)
 {
         static const struct {
                 const char *key;
                 const char *what;
         } kinds[] = {
-                { "role_arn", "assumes a role" },
-                { "web_identity_token_file", "uses a web identity" },
                 { "sso_session", "uses IAM Identity Center (SSO)" },
                 { "sso_start_url", "uses IAM Identity Center (SSO)" },
                 { "login_session", "uses a console login" },
         };
-        const char *profile = search->settings->profile;
+        const char *profile = search->profile;
 
         (void)out;
-        if (environment_get("AWS_WEB_IDENTITY_TOKEN_FILE") && environment_get("AWS_ROLE_ARN")) {
-                error_set(err, ERROR_CONFIG, "this version cannot use a web identity itself");
-                error_about(err, "environment: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN");
-                error_advise(err, "let the AWS CLI do it: eval \"$(aws configure "
-                                  "export-credentials --format env)\"");
-                return FAILED;
-        }
         for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
-                if (!either_get(search, kinds[i].key))
+                if (!search_get(search, kinds[i].key))
                         continue;
-                error_set(err, ERROR_CONFIG,
-                          "AWS profile '%s' %s, which this version cannot do itself", profile,
-                          kinds[i].what);
-                error_about(err, "'%s'", search->config->path);
+                CLEANUP(free_cleanup)
+                char *what = text_format("AWS profile '%s' %s, which p11cert cannot do itself",
+                                         profile, kinds[i].what);
+
+                error_set(err, ERROR_CONFIG, "%s", what);
                 error_advise(err,
-                             "let the AWS CLI do it: eval \"$(aws configure export-credentials "
-                             "--profile %s --format env)\", or a second profile with "
-                             "credential_process = aws configure export-credentials --profile %s",
-                             profile, profile);
-                return FAILED;
+                             "let the AWS CLI do it: log in there, and use a second profile with "
+                             "credential_process = aws configure export-credentials --profile %s "
+                             "--format process",
+                             profile);
+                return search_refuse(search, kinds[i].key, err, NULL);
         }
         return NOT_HERE;
 }
@@ -160,7 +158,7 @@ find_in_file(const struct search *search, const struct shared_file *file, const 
              struct credentials *out, struct error *err)
 {
         CLEANUP(free_cleanup)
-        char *origin = text_format("profile '%s' in %s", search->settings->profile, file->path);
+        char *origin = text_format("profile '%s' in %s", search->profile, file->path);
         struct found found = {
                 .access_key_id = shared_get(file, section, NULL, "aws_access_key_id"),
                 .secret_access_key = shared_get(file, section, NULL, "aws_secret_access_key"),
@@ -176,16 +174,14 @@ find_in_file(const struct search *search, const struct shared_file *file, const 
 static enum finding
 find_in_credentials(const struct search *search, struct credentials *out, struct error *err)
 {
-        return find_in_file(search, search->credentials, search->settings->profile, out, err);
+        return find_in_file(search, search->credentials, search->profile, out, err);
 }
 
 static enum finding
 find_in_config(const struct search *search, struct credentials *out, struct error *err)
 {
-        return find_in_file(search, search->config, search->settings->config_section, out, err);
+        return find_in_file(search, search->config, search->config_section, out, err);
 }
-
-/* -- credential_process ------------------------------------------------------------------- */
 
 static const struct found_names process_names = { .token = "SessionToken",
                                                   .has_version = true,
@@ -194,13 +190,13 @@ static const struct found_names process_names = { .token = "SessionToken",
 static enum finding
 find_by_process(const struct search *search, struct credentials *out, struct error *err)
 {
-        const char *command = either_get(search, "credential_process");
+        const char *command = search_get(search, "credential_process");
         CLEANUP(secret_cleanup) struct secret output = { 0 };
 
         if (!command)
                 return NOT_HERE;
         CLEANUP(free_cleanup)
-        char *origin = text_format("credential_process of profile '%s'", search->settings->profile);
+        char *origin = text_format("credential_process of profile '%s'", search->profile);
 
         if (!process_run(command, PROCESS_LIMIT_MS, &output, err)) {
                 error_about(err, "%s", origin);
@@ -211,14 +207,87 @@ find_by_process(const struct search *search, struct credentials *out, struct err
 
 /* -- the chain ---------------------------------------------------------------------------- */
 
-typedef enum finding provider(const struct search *search, struct credentials *out,
-                              struct error *err);
+/* The first that has something decides. */
+static enum finding
+ask_in_turn(provider *const *providers, size_t count, const struct search *search,
+            struct credentials *out, struct error *err)
+{
+        enum finding finding = NOT_HERE;
 
-/* In the order of AWS's own tools; the first that has something decides. */
-static provider *const providers[] = {
-        refuse_role,         find_in_environment, find_by_other_means,
-        find_in_credentials, find_by_process,     find_in_config,
-};
+        for (size_t i = 0; finding == NOT_HERE && i < count; i++)
+                finding = providers[i](search, out, err);
+        return finding;
+}
+
+enum finding
+search_keys(const struct search *search, struct credentials *out, struct error *err)
+{
+        static provider *const providers[] = { find_in_credentials, find_in_config };
+
+        return ask_in_turn(providers, ARRAY_LENGTH(providers), search, out, err);
+}
+
+static bool
+profile_exists(const struct search *search)
+{
+        return shared_has_section(search->credentials, search->profile) ||
+               shared_has_section(search->config, search->config_section);
+}
+
+/* Does one profile need another that needs the first? */
+static bool
+is_loop(const struct search *search)
+{
+        for (const struct search *user = search->user; user; user = user->user) {
+                if (strcmp(user->profile, search->profile) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static enum finding
+refuse_loop(const struct search *search, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf rule = { 0 };
+
+        buf_format(&rule, "the AWS profiles need each other in a circle: %s", search->profile);
+        for (const struct search *user = search->user; user; user = user->user) {
+                buf_format(&rule, " <- %s", user->profile);
+                if (strcmp(user->profile, search->profile) == 0)
+                        break;
+        }
+        return search_refuse(search->user, "source_profile", err, buf_text(&rule));
+}
+
+enum finding
+search_source(const struct search *search, struct credentials *out, struct error *err)
+{
+        /* Keys of its own win over a role: that is where a chain of roles begins. */
+        static provider *const providers[] = { search_keys, role_find, role_find_web_identity,
+                                               find_by_login, find_by_process };
+        const char *profile = search_get(search, "source_profile");
+        CLEANUP(free_cleanup) char *section = settings_config_section(search->config, profile);
+        struct search source = *search;
+        enum finding finding = NOT_HERE;
+
+        source.profile = profile;
+        source.config_section = section;
+        source.user = search;
+        if (!profile_exists(&source))
+                return search_refuse(search, "source_profile", err,
+                                     "source_profile names an AWS profile that is not there");
+        /* Its own source by its own keys, which is no circle. */
+        if (strcmp(profile, search->profile) == 0)
+                finding = search_keys(&source, out, err);
+        else if (!is_loop(&source))
+                finding = ask_in_turn(providers, ARRAY_LENGTH(providers), &source, out, err);
+        if (finding != NOT_HERE)
+                return finding;
+        if (is_loop(&source))
+                return refuse_loop(&source, err);
+        return search_refuse(search, "source_profile", err,
+                             "source_profile names an AWS profile without credentials");
+}
 
 static bool
 nothing_found(const struct search *search, struct error *err)
@@ -226,13 +295,40 @@ nothing_found(const struct search *search, struct error *err)
         const struct aws_settings *settings = search->settings;
 
         error_set(err, ERROR_CREDENTIALS_MISSING, "no AWS credentials were found");
-        error_about(err, "%sprofile '%s' in '%s' and '%s'",
+        error_about(err, "%sprofile '%s' in '%s' and '%s', container, instance metadata",
                     settings->option_profile ? "" : "environment, ", settings->profile,
                     settings->credentials_path, settings->config_path);
         return error_advise(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and "
                                  "AWS_SESSION_TOKEN), or name a profile with --profile; `aws "
-                                 "configure` makes one (instance and container roles are not "
-                                 "asked by this version)");
+                                 "configure` makes one");
+}
+
+/* In the order of AWS's own tools. */
+static bool
+find(const struct search *search, struct credentials *out, struct error *err)
+{
+        static provider *const providers[] = {
+                find_in_environment,    role_find,
+                role_find_web_identity, find_by_login,
+                find_in_credentials,    find_by_process,
+                find_in_config,         metadata_find_container,
+                metadata_find_instance,
+        };
+        struct credentials found = { 0 };
+        enum finding finding = ask_in_turn(providers, ARRAY_LENGTH(providers), search, &found, err);
+
+        if (finding == NOT_HERE)
+                nothing_found(search, err);
+        bool done = finding == FOUND &&
+                    (!search->settings->option_role_arn || role_assume_option(search, &found, err));
+
+        if (done) {
+                credentials_clear(out);
+                *out = found;
+                return true;
+        }
+        credentials_clear(&found);
+        return false;
 }
 
 bool
@@ -240,18 +336,18 @@ credentials_find(struct aws_settings *settings, struct credentials *out, struct 
 {
         struct shared_file config = { 0 };
         struct shared_file shared = { 0 };
-        enum finding finding = NOT_HERE;
 
         /* Read again each time: another program may have renewed what stands there. */
         if (!settings_read_files(settings, &config, &shared, err))
                 return false;
-        struct search search = { .settings = settings, .config = &config, .credentials = &shared };
+        struct search search = { .settings = settings,
+                                 .config = &config,
+                                 .credentials = &shared,
+                                 .profile = settings->profile,
+                                 .config_section = settings->config_section };
+        bool done = find(&search, out, err);
 
-        for (size_t i = 0; finding == NOT_HERE && i < ARRAY_LENGTH(providers); i++)
-                finding = providers[i](&search, out, err);
-        if (finding == NOT_HERE)
-                nothing_found(&search, err);
         shared_clear(&config);
         shared_clear(&shared);
-        return finding == FOUND;
+        return done;
 }

@@ -1,6 +1,7 @@
 /*
- * AWS credentials and settings, from where AWS's own tools read them: environment and shared files
- * (profiles, credential_process).  A wrong file is named with its line.
+ * AWS credentials and settings, from where AWS's own tools read them: environment, shared files
+ * (profiles, roles, web identities, credential_process), containers, instances.  A wrong file is
+ * named with its line.
  */
 #ifndef AWS_CREDENTIALS_H
 #define AWS_CREDENTIALS_H
@@ -19,6 +20,12 @@ struct credentials {
 void credentials_clear(struct credentials *credentials);
 void credentials_copy(struct credentials *to, const struct credentials *from);
 
+/*
+ * Ask a person for the code that this MFA device shows.  ERROR_CREDENTIALS_MISSING when nobody is
+ * there.
+ */
+typedef bool mfa_asker(void *context, const char *serial, struct secret *code, struct error *err);
+
 /* What the user said on our command line; NULL where nothing was said. */
 struct aws_options {
         const char *profile;
@@ -28,6 +35,11 @@ struct aws_options {
         const char *role_arn;
         const char *external_id;
         const char *role_session_name;
+        const char *mfa_code;
+        /* JSON that cuts the session of the role that is assumed last; at most 2,048 characters. */
+        const char *session_policy;
+        mfa_asker *ask_mfa; /* NULL: there is nobody to ask */
+        void *ask_context;
 };
 
 struct aws_settings;
@@ -81,13 +93,19 @@ struct aws_retry_settings aws_settings_retry(const struct aws_settings *settings
 const char *aws_settings_app_id(const struct aws_settings *settings);
 
 /*
- * Find credentials: environment (skipped when a profile was named on the command line), static
- * keys of the profile, credential_process.
+ * Find credentials: environment (skipped when a profile was named on the command line), the
+ * profile's role with its source, a web identity, static keys of the profile, credential_process,
+ * a container's endpoint, the instance's metadata (IMDSv2).  The first that has something decides.
+ * --role-arn is assumed with what was found.  A session that took an MFA code is kept in
+ * $XDG_RUNTIME_DIR until it expires.
  *
  * errors  ERROR_CREDENTIALS_MISSING says where was looked and what to set; ERROR_CONFIG for half a
- *         pair, an expired AWS_CREDENTIAL_EXPIRATION (ERROR_CREDENTIALS_EXPIRED), an SSO or role
- *         profile (with the sentence that helps)
- * time    credential_process may take up to 60 s, then it is killed
+ *         pair, a wrong key of a profile (with its line), an expired AWS_CREDENTIAL_EXPIRATION
+ *         (ERROR_CREDENTIALS_EXPIRED), an SSO profile (with the sentence that helps); for roles
+ *         what STS says
+ * time    nothing is asked for environment and static keys; a role takes a call to STS (10 s an
+ *         attempt), a container's endpoint up to 6 s, the instance's metadata 0.7 s where there is
+ *         none; credential_process may take up to 60 s, then it is killed
  */
 bool credentials_find(struct aws_settings *settings, struct credentials *out,
                       struct error *err) MUST_CHECK;

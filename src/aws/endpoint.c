@@ -340,6 +340,50 @@ endpoint_is_loopback(const char *url)
         return split_url(url, &parts) && parts_are_loopback(&parts);
 }
 
+/* A URL without a user, with a host and a port that are some. */
+static bool
+split_plain_url(const char *url, struct url_parts *parts)
+{
+        int64_t port = 0;
+
+        if (strchr(url, '@') || !split_url(url, parts) || !host_is_good(parts))
+                return false;
+        for (const char *c = parts->path; *c; c++) {
+                if (*c <= ' ' || *c >= 0x7F || *c == '\\')
+                        return false;
+        }
+        CLEANUP(free_cleanup) char *digits = text_copy_length(parts->port.data, parts->port.len);
+
+        return !parts->port.data || number_parse(digits, 1, 65535, &port);
+}
+
+bool
+endpoint_is_local(const char *url)
+{
+        static const char *const addresses[] = { "169.254.170.2", "169.254.170.23",
+                                                 "169.254.169.254", "fd00:ec2::23",
+                                                 "fd00:ec2::254" };
+        struct url_parts parts;
+
+        if (!split_plain_url(url, &parts))
+                return false;
+        if (parts_are_loopback(&parts))
+                return true;
+        for (size_t i = 0; i < ARRAY_LENGTH(addresses); i++) {
+                if (view_equal(parts.host, view_text(addresses[i])))
+                        return true;
+        }
+        return false;
+}
+
+bool
+endpoint_is_https(const char *url)
+{
+        struct url_parts parts;
+
+        return split_plain_url(url, &parts) && parts.tls;
+}
+
 /* The Host header: lower case, and the port only where it is not the scheme's own. */
 static char *
 host_header(const struct url_parts *parts, int64_t port)

@@ -43,6 +43,16 @@ bool endpoint_region_check(const char *region, struct error *err) MUST_CHECK;
 /* Does this URL lead to this machine (127.0.0.0/8, [::1], localhost)? */
 bool endpoint_is_loopback(const char *url);
 
+/*
+ * Does this URL lead to this machine, or to the addresses at which containers' agents and EC2 give
+ * credentials (169.254.170.2, 169.254.170.23, 169.254.169.254 and their IPv6 kin)?  False for what
+ * carries a user or anything else that might mislead.
+ */
+bool endpoint_is_local(const char *url);
+
+/* A whole https URL, without a user in it? */
+bool endpoint_is_https(const char *url);
+
 /* "aws", "aws-cn" …: the partition a Region belongs to. */
 const char *endpoint_partition(const char *region);
 

@@ -211,6 +211,20 @@ prepare_socket(void *context, curl_socket_t fd, curlsocktype purpose)
 /* -- starting ----------------------------------------------------------------------------- */
 
 static void
+set_up_method(CURL *easy, const struct http_request *request)
+{
+        if (request->method && strcmp(request->method, "GET") == 0) {
+                curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+                return;
+        }
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                         request->body.len ? (const char *)request->body.data : "");
+}
+
+static void
 set_up(struct http *http, struct exchange *exchange, const struct http_request *request)
 {
         CURL *easy = exchange->easy;
@@ -218,10 +232,7 @@ set_up(struct http *http, struct exchange *exchange, const struct http_request *
         curl_easy_setopt(easy, CURLOPT_URL, request->url);
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, request->loopback ? "http,https" : "https");
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                         request->body.len ? (const char *)request->body.data : "");
+        set_up_method(easy, request);
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
         /* There are other threads.  A broken connection raises no SIGPIPE: curl sends without. */
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

@@ -1,7 +1,7 @@
 /*
  * HTTP, and the only place that knows libcurl: many requests at a time over kept-alive connections.
  *
- * POST only, no redirects, no Expect, no cookies; TLS from 1.2 on, always verified.  Proxies as
+ * No redirects, no Expect, no cookies; TLS from 1.2 on, always verified.  Proxies as
  * curl takes them from the environment, but never for loopback.  One thread.
  */
 #ifndef AWS_HTTP_H
@@ -15,10 +15,11 @@ struct http;
 enum { HTTP_MOST_BYTES = 1024 * 1024 };
 
 struct http_request {
+        const char *method; /* "GET", "PUT"; NULL: POST */
         const char *url;
         const char *const *headers; /* "Name: value", ends with NULL; copied */
         struct view body;           /* the caller keeps it until the exchange is over */
-        bool loopback;              /* no proxy */
+        bool loopback;              /* no proxy, and plain http will do */
         int64_t connect_timeout_ms;
         int64_t timeout_ms;       /* for the whole exchange */
         int64_t no_send_after_ms; /* clock_boot_ms(); a lost connection is not replaced then; 0: no

@@ -92,6 +92,16 @@ profile_missing(const struct aws_settings *settings, struct error *err)
         return error_advise(err, "name one of: %s", buf_text(&profiles));
 }
 
+char *
+settings_config_section(const struct shared_file *config, const char *profile)
+{
+        char *section = text_format("profile %s", profile);
+
+        if (strcmp(profile, "default") == 0 && !shared_has_section(config, section))
+                text_assign(&section, "default");
+        return section;
+}
+
 static bool
 find_profile(struct aws_settings *settings, struct error *err)
 {
@@ -103,9 +113,7 @@ find_profile(struct aws_settings *settings, struct error *err)
         bool is_default = !named || strcmp(named, "default") == 0;
 
         settings->profile = text_copy(named ? named : "default");
-        settings->config_section = text_format("profile %s", settings->profile);
-        if (is_default && !shared_has_section(&settings->config, settings->config_section))
-                text_assign(&settings->config_section, "default");
+        settings->config_section = settings_config_section(&settings->config, settings->profile);
         if (is_default || shared_has_section(&settings->config, settings->config_section) ||
             shared_has_section(&settings->credentials, settings->profile))
                 return true;
@@ -226,6 +234,12 @@ aws_settings_open(const struct aws_options *options, struct error *err)
                 .option_endpoint_url = option_copy(options->endpoint_url),
                 .option_ca_bundle = option_copy(options->ca_bundle),
                 .option_role_arn = option_copy(options->role_arn),
+                .option_external_id = option_copy(options->external_id),
+                .option_role_session_name = option_copy(options->role_session_name),
+                .option_session_policy = option_copy(options->session_policy),
+                .option_mfa_code = option_copy(options->mfa_code),
+                .ask_mfa = options->ask_mfa,
+                .ask_context = options->ask_context,
                 .config_path = file_path("AWS_CONFIG_FILE", ".aws/config"),
                 .credentials_path = file_path("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
         };
@@ -246,6 +260,10 @@ aws_settings_free(struct aws_settings *settings)
         free(settings->option_endpoint_url);
         free(settings->option_ca_bundle);
         free(settings->option_role_arn);
+        free(settings->option_external_id);
+        free(settings->option_role_session_name);
+        free(settings->option_session_policy);
+        free(settings->option_mfa_code);
         free(settings->profile);
         free(settings->config_path);
         free(settings->credentials_path);

@@ -14,6 +14,13 @@ struct aws_settings {
         char *option_endpoint_url;
         char *option_ca_bundle;
         char *option_role_arn;
+        char *option_external_id;
+        char *option_role_session_name;
+        char *option_session_policy;
+        char *option_mfa_code;
+        mfa_asker *ask_mfa;
+        void *ask_context;
+        bool mfa_code_used; /* a code serves once */
 
         char *profile;
         char *config_path;
@@ -26,6 +33,9 @@ struct aws_settings {
         bool sts_global;
         struct aws_retry_settings retry;
 };
+
+/* The heading that is a profile in the config file: "profile NAME" or "default"; caller frees. */
+char *settings_config_section(const struct shared_file *config, const char *profile);
 
 /* Read both files again, for credentials that somebody else has renewed in them meanwhile. */
 bool settings_read_files(const struct aws_settings *settings, struct shared_file *config,

@@ -249,19 +249,28 @@ shared_clear(struct shared_file *file)
 
 /* -- asking ------------------------------------------------------------------------------- */
 
-const char *
-shared_get(const struct shared_file *file, const char *section, const char *outer, const char *name)
+const struct shared_key *
+shared_find(const struct shared_file *file, const char *section, const char *outer,
+            const char *name)
 {
-        const char *value = NULL;
+        const struct shared_key *found = NULL;
 
         for (size_t i = 0; i < file->count; i++) {
                 const struct shared_key *key = &file->keys[i];
 
                 if (strcmp(key->section, section) == 0 && text_equal(key->outer, outer) &&
                     strcmp(key->name, name) == 0)
-                        value = *key->value ? key->value : NULL;
+                        found = *key->value ? key : NULL;
         }
-        return value;
+        return found;
+}
+
+const char *
+shared_get(const struct shared_file *file, const char *section, const char *outer, const char *name)
+{
+        const struct shared_key *key = shared_find(file, section, outer, name);
+
+        return key ? key->value : NULL;
 }
 
 bool

@@ -42,6 +42,10 @@ void shared_clear(struct shared_file *file);
 const char *shared_get(const struct shared_file *file, const char *section, const char *outer,
                        const char *name);
 
+/* The same, with its line: NULL if there is none. */
+const struct shared_key *shared_find(const struct shared_file *file, const char *section,
+                                     const char *outer, const char *name);
+
 bool shared_has_section(const struct shared_file *file, const char *section);
 
 #endif

@@ -60,6 +60,7 @@ begin(const char *config, const char *credentials)
         clearenv();
         setenv("PATH", "/usr/bin:/bin", 1);
         setenv("HOME", folder, 1);
+        setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
         setenv("AWS_CONFIG_FILE", config_path, 1);
         setenv("AWS_SHARED_CREDENTIALS_FILE", credentials_path, 1);
         unlink(config_path);
@@ -345,11 +346,10 @@ nested_blocks_and_continued_values_are_read(void **state)
 /* -- profiles of other kinds -------------------------------------------------------------- */
 
 static void
-profiles_that_need_another_service_say_what_helps(void **state)
+profiles_that_need_a_login_say_what_helps(void **state)
 {
-        static const char *const keys[] = { "role_arn = arn:aws:iam::1:role/x", "sso_session = s",
-                                            "sso_start_url = https://x",
-                                            "web_identity_token_file = /x" };
+        static const char *const keys[] = { "sso_session = s", "sso_start_url = https://x",
+                                            "login_session = x" };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
@@ -359,30 +359,10 @@ profiles_that_need_another_service_say_what_helps(void **state)
                                            keys[i]);
 
                 begin(config, NULL);
-                expect_error("p", ERROR_CONFIG, "aws configure export-credentials --profile p");
+                expect_error("p", ERROR_CONFIG,
+                             "aws configure export-credentials --profile p --format process");
+                expect_error("p", ERROR_CONFIG, "line 2 of '");
         }
-        begin(NULL, NULL);
-        setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/x", 1);
-        setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/x", 1);
-        expect_error(NULL, ERROR_CONFIG, "web identity");
-}
-
-static void
-a_role_on_the_command_line_is_not_silently_left_out(void **state)
-{
-        struct aws_options options = { .role_arn = "arn:aws:iam::1:role/x" };
-        CLEANUP(credentials_cleanup) struct credentials found = { 0 };
-        struct error err = { 0 };
-
-        (void)state;
-        begin(NULL, "[default]\naws_access_key_id = A\naws_secret_access_key = s\n");
-        setenv("AWS_ACCESS_KEY_ID", "ENV", 1);
-        setenv("AWS_SECRET_ACCESS_KEY", "es", 1);
-        CLEANUP(settings_cleanup)
-        struct aws_settings *settings = aws_settings_open(&options, &err);
-
-        assert_done(settings, err);
-        assert_refused(credentials_find(settings, &found, &err), err, ERROR_CONFIG);
 }
 
 /* -- credential_process ------------------------------------------------------------------- */
@@ -712,8 +692,7 @@ main(void)
                 cmocka_unit_test(a_wrong_line_is_named_by_its_number_and_never_quoted),
                 cmocka_unit_test(a_file_that_is_not_text_or_too_large_is_refused),
                 cmocka_unit_test(nested_blocks_and_continued_values_are_read),
-                cmocka_unit_test(profiles_that_need_another_service_say_what_helps),
-                cmocka_unit_test(a_role_on_the_command_line_is_not_silently_left_out),
+                cmocka_unit_test(profiles_that_need_a_login_say_what_helps),
                 cmocka_unit_test(a_program_can_provide_credentials),
                 cmocka_unit_test(a_program_is_asked_again_each_time),
                 cmocka_unit_test(a_failing_program_shows_its_complaint_and_never_its_output),
