@@ -273,7 +273,7 @@ void
 options_help(struct buf *out)
 {
         buf_add_text(out,
-                     "usage: localpca --state DIR [OPTIONS]\n\n"
+                     "Usage: localpca --state DIR [OPTIONS]\n\n"
                      "A local AWS Private CA for tests, demos and CI.  Prints one line of JSON\n"
                      "with its endpoint and access keys, then answers until it is ended.\n\n");
         for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {

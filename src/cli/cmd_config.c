@@ -124,7 +124,8 @@ cmd_config_show(struct command *command, struct error *err)
         const struct config *config = &command->config;
 
         /* What every verb would see, not only this one. */
-        if (!config_apply(config, &everything, &command->options, err))
+        if (!options_from_environment(&command->options, &everything, err) ||
+            !config_apply(config, &everything, &command->options, err))
                 return false;
         command->answer = cJSON_CreateObject();
         cJSON *files = cJSON_AddArrayToObject(command->answer, "files");

@@ -288,6 +288,26 @@ add_sentence(struct buf *out, const char *head, const char *sentence, size_t wid
         }
 }
 
+/* What AWS said, for a person: not what our own sentence repeats, and no page of it. */
+static char *
+aws_words(const struct error *err)
+{
+        enum { ENOUGH = 240 };
+        const char *message = err->aws.message;
+        size_t length = strlen(message);
+        bool repeated = !length || strstr(err->what, message);
+
+        if (length > ENOUGH) {
+                length = ENOUGH;
+                while (length && (message[length] & 0xC0) == 0x80)
+                        length--;
+        }
+        return text_format("%s%s%.*s%s (request %s)", err->aws.code, repeated ? "" : ": ",
+                           repeated ? 0 : (int)length, message,
+                           !repeated && message[length] ? " …" : "",
+                           err->aws.request_id[0] ? err->aws.request_id : "unknown");
+}
+
 void
 show_error_text(struct buf *out, const struct error *err, bool color, size_t width)
 {
@@ -296,10 +316,7 @@ show_error_text(struct buf *out, const struct error *err, bool color, size_t wid
                      width ? width - 1 : 0);
         add_sentence(out, "  on:   ", err->about, width);
         if (err->aws.code[0]) {
-                CLEANUP(free_cleanup)
-                char *said = text_format("%s%s%s (request %s)", err->aws.code,
-                                         err->aws.message[0] ? ": " : "", err->aws.message,
-                                         err->aws.request_id[0] ? err->aws.request_id : "unknown");
+                CLEANUP(free_cleanup) char *said = aws_words(err);
 
                 add_sentence(out, "  aws:  ", said, width);
         }

@@ -19,7 +19,8 @@ cJSON *show_order_json(const struct order *order);
 /* The error's object, or null for ERROR_NONE. */
 cJSON *show_error_json(const struct error *err);
 
-/* "p11cert: what / on: / next:", AWS's own words where there are any; wrapped at `width` unless 0.
+/* "p11cert: what / on: / next:", AWS's own words (in short) where there are any; wrapped at `width`
+ * unless 0.
  */
 void show_error_text(struct buf *out, const struct error *err, bool color, size_t width);
 

@@ -174,7 +174,9 @@ prove_key(struct token *token, struct token_proof *proof)
                 key_free(key);
                 return;
         }
-        add_row(&proof->report, "token-key", PROOF_PASSED, "%s", key_uri(key));
+        add_row(&proof->report, "token-key", PROOF_PASSED, "'%s' is on token '%s'",
+                order->key_label ? order->key_label : "the key",
+                order->token.label ? order->token.label : "?");
         if (certificate_facts_read(view_buf(&order->certificate), &facts, &err) &&
             session_test_signature(key, &facts, &err))
                 add_row(&proof->report, "test-signature", PROOF_PASSED,

@@ -70,6 +70,8 @@ typed() {
         P11CERT_MODULE=/from/variable P11CERT_CONFIG=$SANDBOX/config done_well p11cert config show
         is '.values[] | select(.key == "module") | .values == ["/from/variable"] and .from == "P11CERT_MODULE"'
         is '.values[] | select(.key == "lock-wait") | .values == ["1s"] and (.from | endswith("config:2"))'
+        P11CERT_CA=arn:from:variable done_well p11cert -c "$SANDBOX/config" config show
+        is '.values[] | select(.key == "ca") | .from == "P11CERT_CA"'
         P11CERT_MODULE=/from/variable done_well p11cert -c "$SANDBOX/config" config show --module /from/line
         is '.values[] | select(.key == "module") | .values == ["/from/line"]'
 }

@@ -169,6 +169,26 @@ an_error_is_broken_between_words_at_the_width_of_the_terminal(void **state)
 }
 
 static void
+what_aws_said_is_not_repeated_and_not_a_page(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf out = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        error_set(&err, ERROR_REQUEST_REFUSED, "AWS refuses the request: too long");
+        (void)snprintf(err.aws.code, sizeof(err.aws.code), "ValidationException");
+        (void)snprintf(err.aws.message, sizeof(err.aws.message), "too long");
+        show_error_text(&out, &err, false, 0);
+        assert_non_null(strstr(buf_text(&out), "  aws:  ValidationException (request unknown)\n"));
+        buf_clear(&out);
+        memset(err.aws.message, 'x', sizeof(err.aws.message) - 1);
+        show_error_text(&out, &err, false, 0);
+        assert_non_null(strstr(buf_text(&out), "ValidationException: xxx"));
+        assert_non_null(strstr(buf_text(&out), "xxx … (request unknown)\n"));
+        assert_true(out.len < 450);
+}
+
+static void
 a_cell_is_as_wide_as_its_characters_not_as_its_bytes(void **state)
 {
         CLEANUP(buf_cleanup) struct buf out = { 0 };
@@ -281,6 +301,7 @@ main(void)
                 cmocka_unit_test(an_error_keeps_its_sentences_and_what_aws_said),
                 cmocka_unit_test(an_error_reads_in_three_lines),
                 cmocka_unit_test(an_error_is_broken_between_words_at_the_width_of_the_terminal),
+                cmocka_unit_test(what_aws_said_is_not_repeated_and_not_a_page),
                 cmocka_unit_test(a_cell_is_as_wide_as_its_characters_not_as_its_bytes),
                 cmocka_unit_test(the_lines_of_a_list_in_an_error_are_kept_apart),
                 cmocka_unit_test(what_a_token_says_cannot_steer_the_terminal),
