@@ -16,8 +16,14 @@ listen_read(struct options *options, const char *value, struct error *err)
 
         if (!colon || colon == value || !number_parse(colon + 1, 0, 65535, &port))
                 return error_set(err, ERROR_USAGE, "'%s' is not ADDRESS:PORT", value);
+        if (*value != '[' && memchr(value, ':', (size_t)(colon - value)))
+                return error_set(err, ERROR_USAGE,
+                                 "an IPv6 address stands in brackets, as in [::1]:0, not '%s'",
+                                 value);
         free(options->host);
         options->host = text_copy_length(value, (size_t)(colon - value));
+        if (strcmp(options->host, "localhost") == 0)
+                text_assign(&options->host, "127.0.0.1");
         options->port = (unsigned)port;
         return true;
 }
@@ -241,8 +247,7 @@ options_read(struct options *options, int argc, char **argv, struct error *err)
                 error_set(err, ERROR_USAGE, "there is no --state DIR");
                 return error_advise(err, "name a folder; it is made if it does not exist");
         }
-        bool loopback = text_starts(options->host, "127.") || strcmp(options->host, "::1") == 0 ||
-                        strcmp(options->host, "[::1]") == 0;
+        bool loopback = text_starts(options->host, "127.") || strcmp(options->host, "[::1]") == 0;
         if (!loopback && !options->not_loopback) {
                 error_set(err, ERROR_USAGE, "'%s' is not a loopback address", options->host);
                 return error_advise(err, "localpca is for tests and guards nothing; if others are "

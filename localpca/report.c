@@ -83,17 +83,18 @@ subject_text(const X509_NAME *name)
 static void
 row_fill(const struct report *report, const struct issued *issued, char *cells[COLUMNS])
 {
-        CLEANUP(x509_cleanup) X509 *certificate = certificate_of_der(view_buf(&issued->der));
+        CLEANUP(name_cleanup) X509_NAME *subject = NULL;
+        int64_t not_before, not_after;
         char *id = hex_encode(view_of(issued->serial, sizeof(issued->serial)));
 
         cells[ACCOUNT] = issued->service ? NULL : text_copy(report->account);
         cells[SERVICE] = issued->service ? text_copy("acm.amazonaws.com") : NULL;
         cells[ARN] = text_format("%s/certificate/%s", report->authority_arn, id);
         cells[SERIAL] = serial_colons(view_of(issued->serial, sizeof(issued->serial)));
-        if (certificate) {
-                cells[SUBJECT] = subject_text(X509_get_subject_name(certificate));
-                cells[NOT_BEFORE] = time_text(asn1_time_read(X509_get0_notBefore(certificate)));
-                cells[NOT_AFTER] = time_text(asn1_time_read(X509_get0_notAfter(certificate)));
+        if (certificate_outline(view_buf(&issued->der), &subject, &not_before, &not_after)) {
+                cells[SUBJECT] = subject_text(subject);
+                cells[NOT_BEFORE] = time_text(not_before);
+                cells[NOT_AFTER] = time_text(not_after);
         }
         cells[ISSUED_AT] = time_text(issued->issued_ms / 1000);
         cells[REVOKED_AT] = issued->revoked_at ? time_text(issued->revoked_at) : NULL;

@@ -492,6 +492,56 @@ csr_read(struct view pem, const char **why)
         return X509_REQ_verify(csr, key) == 1 ? MOVE(csr) : NULL;
 }
 
+/* Step over the header of a DER element, or over all of it; false at the end or at nonsense. */
+static bool
+element_enter(const uint8_t **at, const uint8_t *end)
+{
+        long len;
+        int tag, class;
+
+        return !(ASN1_get_object(at, &len, &tag, &class, end - *at) & 0x80);
+}
+
+static bool
+element_skip(const uint8_t **at, const uint8_t *end)
+{
+        const uint8_t *inside = *at;
+        long len;
+        int tag, class;
+
+        if (inside >= end || ASN1_get_object(&inside, &len, &tag, &class, end - inside) & 0x80)
+                return false;
+        *at = inside + len;
+        return true;
+}
+
+static bool
+date_read(const uint8_t **at, const uint8_t *end, int64_t *out)
+{
+        ASN1_TIME *time = d2i_ASN1_TIME(NULL, at, end - *at);
+
+        *out = asn1_time_read(time);
+        ASN1_TIME_free(time);
+        return time != NULL;
+}
+
+/* RFC 5280, 4.1: version [0], serialNumber, signature, issuer, validity, subject, … */
+bool
+certificate_outline(struct view der, X509_NAME **subject, int64_t *not_before, int64_t *not_after)
+{
+        const uint8_t *at = der.data;
+        const uint8_t *end = at + der.len;
+        bool done = element_enter(&at, end) && element_enter(&at, end);
+
+        for (int i = 0; done && i < 4; i++)
+                done = element_skip(&at, end);
+        if (!done || !element_enter(&at, end) || !date_read(&at, end, not_before) ||
+            !date_read(&at, end, not_after))
+                return false;
+        *subject = d2i_X509_NAME(NULL, &at, end - at);
+        return *subject != NULL;
+}
+
 X509 *
 certificate_of_pem(struct view pem, size_t *used)
 {

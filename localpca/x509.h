@@ -96,6 +96,13 @@ void csr_spki(X509_REQ *csr, struct buf *out);
 
 X509 *certificate_of_der(struct view der);
 
+/*
+ * Subject and dates of a certificate in DER, a tenth of the work of reading all of it (OpenSSL 3.0
+ * decodes the public key at once).  The caller frees `*subject`.  False when it is no certificate.
+ */
+bool certificate_outline(struct view der, X509_NAME **subject, int64_t *not_before,
+                         int64_t *not_after) MUST_CHECK;
+
 /* The first certificate in PEM text, NULL when there is none; `*used` bytes were read for it. */
 X509 *certificate_of_pem(struct view pem, size_t *used);
 

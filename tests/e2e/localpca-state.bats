@@ -115,6 +115,16 @@ teardown() {
         [[ $output == *--i-know-this-is-not-aws* ]]
 }
 
+@test "it answers on IPv6, over TLS, too" {
+        localpca_stop
+        timeout 20 "$BUILD/localpca/localpca" --state "$SANDBOX/ca" --listen '[::1]:0' --tls >"$SANDBOX/six.json" 3>&- &
+        until [ -s "$SANDBOX/six.json" ]; do sleep 0.05; done
+        ENDPOINT=$(jq -r .endpoint "$SANDBOX/six.json")
+        [[ $ENDPOINT == 'https://[::1]:'* ]]
+        curl -s --cacert "$ROOT_CA" "$ENDPOINT/_localpca/stats" | jq -e .requests
+        kill %%
+}
+
 @test "options that make no sense are named, with what may have been meant" {
         while IFS='|' read -r words option value; do
                 run timeout 10 "$BUILD/localpca/localpca" --state "$SANDBOX/other" "$option" ${value:+"$value"}
@@ -128,6 +138,7 @@ not a span|--latency|-1ms
 not ADDRESS:PORT|--listen|127.0.0.1
 not ADDRESS:PORT|--listen|127.0.0.1:65536
 not an IP address|--listen|127.0.0.x:1
+stands in brackets|--listen|::1:0
 12 digits|--account|123
 not a Region|--region|US EAST
 key type|--key-type|ec:p192

@@ -202,6 +202,35 @@ pem_and_der_are_the_same_certificate_and_dates_are_to_the_second(void **state)
 }
 
 static void
+the_outline_of_a_certificate_is_what_the_whole_says(void **state)
+{
+        CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
+        CLEANUP(x509_cleanup) X509 *made = self_signed(key, "outline");
+        CLEANUP(name_cleanup) X509_NAME *subject = NULL;
+        struct buf der = { 0 };
+        int64_t not_before, not_after;
+
+        (void)state;
+        certificate_der(made, &der);
+        assert_true(certificate_outline(view_buf(&der), &subject, &not_before, &not_after));
+        assert_int_equal(X509_NAME_cmp(subject, X509_get_subject_name(made)), 0);
+        assert_int_equal(not_before, NOW - 60);
+        assert_int_equal(not_after, NOW + 60);
+        /* Cut anywhere, nothing is read behind the end. */
+        for (size_t len = 0; len < der.len; len++) {
+                uint8_t *exact = memory_new(len, 1);
+                X509_NAME *none = NULL;
+                memcpy(exact, der.data, len);
+                bool done =
+                        certificate_outline(view_of(exact, len), &none, &not_before, &not_after);
+                assert_true(!done || none != NULL);
+                X509_NAME_free(none);
+                free(exact);
+        }
+        buf_clear(&der);
+}
+
+static void
 templates_are_found_by_arn_in_any_partition(void **state)
 {
         (void)state;
@@ -268,6 +297,7 @@ main(void)
                 cmocka_unit_test(a_configuration_becomes_subject_usages_and_information_access),
                 cmocka_unit_test(a_configuration_that_cannot_be_encoded_is_refused),
                 cmocka_unit_test(pem_and_der_are_the_same_certificate_and_dates_are_to_the_second),
+                cmocka_unit_test(the_outline_of_a_certificate_is_what_the_whole_says),
                 cmocka_unit_test(templates_are_found_by_arn_in_any_partition),
                 cmocka_unit_test(
                         a_spoilt_certificate_differs_in_what_the_fault_says_and_nothing_else),
