@@ -385,8 +385,34 @@ note_certificate(struct order *order, struct error *err)
         return true;
 }
 
+/*
+ * A verdict is for good, and dates are part of it: before one, AWS is heard at least once in this
+ * run, for its clock.  False while the answer is awaited, and when AWS cannot be reached.
+ */
+static bool
+knows_clock(struct conductor *conductor, struct ride *ride, struct ca *ca)
+{
+        struct error err = { 0 };
+        struct aws_client *aws = conductor->heard ? conductor->aws : conductor_aws(conductor, &err);
+
+        if (!aws) {
+                ride_stop(ride, &err);
+                return false;
+        }
+        if (conductor->heard)
+                return true;
+        ca_ask_describe(ca, aws);
+        if (ca->describe.state == KNOWLEDGE_ASKED)
+                return false;
+        if (ca->describe.state == KNOWLEDGE_REFUSED && is_outage(ca->describe.error.kind)) {
+                ride_stop(ride, &ca->describe.error);
+                return false;
+        }
+        return true;
+}
+
 void
-ride_judge(const struct conductor *conductor, struct ride *ride, struct ca *ca)
+ride_judge(struct conductor *conductor, struct ride *ride, struct ca *ca)
 {
         struct order *order = ride->order;
         CLEANUP(buf_cleanup) struct buf path = { 0 };
@@ -422,6 +448,8 @@ ride_judge(const struct conductor *conductor, struct ride *ride, struct ca *ca)
                              "resume",
                              ca->arn);
         }
+        if (error_is_verdict(err.kind) && !knows_clock(conductor, ride, ca))
+                return;
         error_about(&err, "order %lld '%s'", (long long)order->number, order->wishes.name);
         if (err.kind == ERROR_NOT_AS_ASKED)
                 error_advise(&err,

@@ -132,6 +132,7 @@ collect_replies(struct conductor *conductor)
         while (conductor->aws && (reply = aws_receive(conductor->aws))) {
                 struct ride *ride = ride_of(conductor, reply->tag);
 
+                conductor->heard |= reply->ok || reply->error.aws.code[0];
                 if (ride)
                         ride_apply_reply(conductor, ride, reply);
                 else

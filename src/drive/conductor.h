@@ -63,6 +63,7 @@ struct ride {
 struct conductor {
         const struct drive_options *options;
         struct aws_client *aws; /* NULL until a CA is needed */
+        bool heard;             /* AWS answered in this run: its clock was measured */
         struct queue *results;
         struct worker **workers;
         size_t worker_count;
@@ -100,9 +101,10 @@ void ride_apply_reply(struct conductor *conductor, struct ride *ride,
 
 /*
  * Hold the order's certificate against its wishes and note the verdict.  Dates are judged by AWS's
- * clock, as far as it was measured: a station's own may be wrong.
+ * clock: a station's own may be wrong.  Without a verdict and without a fact the order waits for
+ * AWS to be heard.
  */
-void ride_judge(const struct conductor *conductor, struct ride *ride, struct ca *ca);
+void ride_judge(struct conductor *conductor, struct ride *ride, struct ca *ca);
 
 /* -- record.c -------------------------------------------------------------------------------- */
 

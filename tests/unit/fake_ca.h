@@ -22,13 +22,14 @@ struct fake_failure {
 struct fake_ca {
         unsigned counts[FAKE_OPERATIONS];
         struct fake_failure failures[FAKE_OPERATIONS];
-        unsigned issued;     /* certificates for distinct idempotency tokens */
-        unsigned pending;    /* GetCertificate says "in progress" this often */
-        bool wrong_key;      /* certificates are for another key */
-        bool broken;         /* an extension of certificates does not decode */
-        bool other_root;     /* certificates come from a foreign hierarchy */
-        const char *status;  /* of the CA; "ACTIVE" */
-        char last_token[64]; /* idempotency token of the last IssueCertificate */
+        unsigned issued;      /* certificates for distinct idempotency tokens */
+        unsigned pending;     /* GetCertificate says "in progress" this often */
+        bool wrong_key;       /* certificates are for another key */
+        bool broken;          /* an extension of certificates does not decode */
+        bool other_root;      /* certificates come from a foreign hierarchy */
+        int64_t clock_offset; /* of AWS's clock, once it was heard */
+        const char *status;   /* of the CA; "ACTIVE" */
+        char last_token[64];  /* idempotency token of the last IssueCertificate */
 };
 
 extern struct fake_ca fake_ca;

@@ -456,6 +456,33 @@ a_certificate_that_cannot_be_read_is_not_what_was_asked(void **state)
         assert_non_null(back->serial);
 }
 
+/* A crash right after the certificate was recorded, on a station whose clock is fast. */
+static void
+a_verdict_on_dates_waits_until_the_clock_of_aws_is_known(void **state)
+{
+        struct error err = { 0 };
+        struct order *order;
+
+        (void)state;
+        run(new_order("device-1"));
+        order = reload(back->number);
+        order->number = 0;
+        order->state = ORDER_ISSUED;
+        text_assign(&order->wishes.name, "device-2");
+        order->first_sent_at += 1200;
+        order->issued_at += 1200;
+        assert_done(ledger_insert(ledger, order, clock_now(), &err), err);
+        order_free(order);
+        fake_ca.counts[FAKE_DESCRIBE] = 0;
+        fake_ca.clock_offset = -1200;
+        fake_ca.failures[FAKE_DESCRIBE] = (struct fake_failure){ ERROR_NETWORK, .times = 1 };
+        run(reload(2));
+        assert_stopped(ERROR_NETWORK, ORDER_ISSUED);
+        run(reload(2));
+        assert_stopped(ERROR_NONE, ORDER_DELIVERED);
+        assert_int_equal(fake_ca.counts[FAKE_DESCRIBE], 2);
+}
+
 static void
 a_certificate_of_another_root_waits_for_a_person(void **state)
 {
@@ -557,6 +584,7 @@ main(void)
                 TEST(an_outage_is_waited_out_when_there_is_time),
                 TEST(a_certificate_for_another_key_is_never_delivered),
                 TEST(a_certificate_that_cannot_be_read_is_not_what_was_asked),
+                TEST(a_verdict_on_dates_waits_until_the_clock_of_aws_is_known),
                 TEST(a_certificate_of_another_root_waits_for_a_person),
                 TEST(the_first_signal_keeps_what_was_in_flight),
                 TEST(facts_are_told_only_after_they_are_on_record),
