@@ -1,6 +1,8 @@
 /*
  * Certificates that came another way than through the API.
  */
+#include <string.h>
+
 #include "base/clock.h"
 #include "drive/batch.h"
 #include "drive/deliver.h"
@@ -51,6 +53,18 @@ record(struct ledger *ledger, struct order *order, int64_t now, struct error *er
         return ledger_update(ledger, order, "verified", now, err);
 }
 
+/*
+ * A request of our own that may have led to another certificate than this one.  (The last part of a
+ * certificate's ARN is its serial number.)
+ */
+static bool
+leaves_another(const struct order *order, const char *serial)
+{
+        const char *last = order->certificate_arn ? strrchr(order->certificate_arn, '/') : NULL;
+
+        return last ? strcmp(last + 1, serial) != 0 : order->first_sent_at != 0;
+}
+
 bool
 drive_import(const struct drive_options *options, struct order *order, struct view certificate,
              struct view chain, struct error *err)
@@ -79,6 +93,7 @@ drive_import(const struct drive_options *options, struct order *order, struct vi
         buf_set(&order->certificate, certificate);
         buf_set(&order->chain, view_buf(&path));
         buf_set(&order->root, view_buf(&root));
+        order->maybe_duplicate |= leaves_another(order, facts.serial);
         text_assign(&order->serial, facts.serial);
         text_assign(&order->fingerprint, facts.fingerprint);
         order->not_before = facts.not_before;

@@ -93,6 +93,22 @@ csr() {
         is ".ca_arn == \"$CA_ARN\""
 }
 
+@test "a certificate that is imported where another was asked for leaves a doubt" {
+        run -4 --separate-stderr issue --subject CN=device-1 --no-wait
+        on_token --read-object --type pubkey --id "$(fact .key.id)" --output-file "$SANDBOX/key.der"
+        openssl pkey -pubin -inform der -in "$SANDBOX/key.der" -out "$SANDBOX/key.pub"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$SANDBOX/ca.key" -days 400 \
+                -subj '/CN=Another CA' -out "$SANDBOX/ca.pem" 2>/dev/null
+        printf '%s\n' 'basicConstraints = critical,CA:FALSE' 'extendedKeyUsage = serverAuth,clientAuth' \
+                'keyUsage = critical,digitalSignature,keyEncipherment' >"$SANDBOX/extensions"
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=device-1 2>/dev/null |
+                openssl x509 -req -force_pubkey "$SANDBOX/key.pub" -extfile "$SANDBOX/extensions" -CA "$SANDBOX/ca.pem" \
+                        -CAkey "$SANDBOX/ca.key" -days 365 -CAcreateserial -out "$SANDBOX/right.pem" 2>/dev/null
+        done_well pin import device-1 "$SANDBOX/right.pem" --root "$SANDBOX/ca.pem"
+        done_well show device-1
+        is '.state == "delivered" and .maybe_duplicate == true'
+}
+
 @test "resume takes up everything that was interrupted" {
         local i
         localpca_again --fault IssueCertificate:denied
