@@ -26,29 +26,37 @@ half_cleanup(struct half *half)
         buf_clear(&half->spki);
 }
 
-/* The public key objects with this id: the one with `spki` if that is given, else the first of the
- * private key's type. */
+/*
+ * The public key objects with this id: the one with `spki` if that is given, else of those of the
+ * private key's type the one with its label, else the first.
+ */
 static bool
-half_from_public(struct token *token, struct view id, enum key_type type, struct view spki,
-                 struct half *half, struct error *err)
+half_from_public(struct token *token, struct view id, const char *label, enum key_type type,
+                 struct view spki, struct half *half, struct error *err)
 {
         CLEANUP(free_cleanup) CK_OBJECT_HANDLE *handles = NULL;
         size_t count = 0;
+        bool same_label = false;
 
         if (!objects_of_class(token, CKO_PUBLIC_KEY, id, NULL, &handles, &count, err))
                 return false;
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count && !same_label; i++) {
+                CLEANUP(buf_cleanup) struct buf read = { 0 };
                 enum key_type found = KEY_NONE;
 
-                if (!spki_read(token, handles[i], &found, &half->spki) ||
+                if (!spki_read(token, handles[i], &found, &read) ||
                     (type != KEY_NONE && found != type) ||
-                    (spki.len && !view_equal(view_buf(&half->spki), spki))) {
-                        buf_clear(&half->spki);
+                    (spki.len && !view_equal(view_buf(&read), spki)))
                         continue;
-                }
+                CLEANUP(free_cleanup)
+                char *own = count > 1 ? object_label(token, handles[i]) : NULL;
+
+                same_label = text_equal(own, label);
+                if (half->spki.len && !same_label)
+                        continue;
+                buf_set(&half->spki, view_buf(&read));
                 half->handle = handles[i];
                 half->type = found;
-                return true;
         }
         return true;
 }
@@ -87,8 +95,10 @@ half_of(struct token *token, CK_OBJECT_HANDLE private_handle, struct view spki, 
         CLEANUP(buf_cleanup) struct buf id = { 0 };
         enum key_type type = object_key_type(token, private_handle);
 
+        CLEANUP(free_cleanup) char *label = object_label(token, private_handle);
+
         (void)attribute_read(token, private_handle, CKA_ID, &id);
-        if (id.len && !half_from_public(token, view_buf(&id), type, spki, half, err))
+        if (id.len && !half_from_public(token, view_buf(&id), label, type, spki, half, err))
                 return false;
         if (!half->spki.len)
                 (void)spki_read(token, private_handle, &half->type, &half->spki);
@@ -166,6 +176,41 @@ key_from_half(struct token *token, CK_OBJECT_HANDLE private_handle, const struct
         return NULL;
 }
 
+/* Does the error say that the token, not the key, is in the way?  Then nothing is judged. */
+static bool
+is_circumstance(enum error_kind kind)
+{
+        switch (kind) {
+        case ERROR_TOKEN_REMOVED:
+        case ERROR_TOKEN_SWAPPED:
+        case ERROR_TOKEN_ABSENT:
+        case ERROR_TOKEN_READ_ONLY:
+        case ERROR_PIN_WRONG:
+        case ERROR_PIN_REFUSED:
+        case ERROR_PIN_MISSING:
+        case ERROR_PIN_LOCKED:
+        case ERROR_PIN_LAST_TRY:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* Where several private keys share an id, only a signature tells whose public key it is. */
+static bool
+belongs(struct key *key, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf signature = { 0 };
+        struct error failed = { 0 };
+
+        if (key_sign(key, key_type_hash(key->type), view_text("p11cert test signature"), &signature,
+                     &failed))
+                return true;
+        if (is_circumstance(failed.kind))
+                *err = failed;
+        return false;
+}
+
 /* Among several private keys, the one whose public key is `spki`.  NULL without error: none. */
 static struct key *
 pick_by_public(struct token *token, const CK_OBJECT_HANDLE *handles, size_t count, struct view spki,
@@ -173,11 +218,17 @@ pick_by_public(struct token *token, const CK_OBJECT_HANDLE *handles, size_t coun
 {
         for (size_t i = 0; i < count; i++) {
                 CLEANUP(half_cleanup) struct half half = { 0 };
+                CLEANUP(key_cleanup) struct key *key = NULL;
 
                 if (!half_of(token, handles[i], spki, &half, err))
                         return NULL;
-                if (view_equal(view_buf(&half.spki), spki))
-                        return key_from_half(token, handles[i], &half, err);
+                if (!view_equal(view_buf(&half.spki), spki))
+                        continue;
+                key = key_from_half(token, handles[i], &half, err);
+                if (!key || count == 1 || belongs(key, err))
+                        return MOVE(key);
+                if (err->kind != ERROR_NONE)
+                        return NULL;
         }
         return NULL;
 }
@@ -294,26 +345,6 @@ key_refresh(struct key *key, struct error *err)
 }
 
 /* -- after an interruption ------------------------------------------------------------------ */
-
-/* Does the error say that the token, not the key, is in the way?  Then nothing is judged. */
-static bool
-is_circumstance(enum error_kind kind)
-{
-        switch (kind) {
-        case ERROR_TOKEN_REMOVED:
-        case ERROR_TOKEN_SWAPPED:
-        case ERROR_TOKEN_ABSENT:
-        case ERROR_TOKEN_READ_ONLY:
-        case ERROR_PIN_WRONG:
-        case ERROR_PIN_REFUSED:
-        case ERROR_PIN_MISSING:
-        case ERROR_PIN_LOCKED:
-        case ERROR_PIN_LAST_TRY:
-                return true;
-        default:
-                return false;
-        }
-}
 
 static bool
 is_digest_of(struct view digest, struct view spki)

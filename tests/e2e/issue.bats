@@ -89,6 +89,19 @@ text_of() { openssl x509 -in "$1" -noout -text; }
         one_of_each 77
 }
 
+@test "of two keys that share an id the one with the given label is used" {
+        for label in one two three; do
+                on_token --keypairgen --key-type EC:prime256v1 --id 0c --label $label >/dev/null
+        done
+        local options=(--output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --module "$MODULE" --pin-source "file:$SANDBOX/pin")
+        for label in one two three; do
+                done_well p11cert issue "${options[@]}" --key "$TOKEN;object=$label" --subject "CN=$label"
+                is '.state == "delivered"'
+                on_token --read-object --type pubkey --label $label --output-file "$SANDBOX/spki"
+                cmp "$SANDBOX/spki" <(openssl x509 -in "$(fact .files.certificate)" -noout -pubkey | openssl pkey -pubin -outform der)
+        done
+}
+
 @test "a CSR that exists goes out as it is, and its key is found on the token" {
         on_token --keypairgen --key-type EC:prime256v1 --id 77 --label existing >/dev/null
         on_token --keypairgen --key-type EC:prime256v1 --id 78 --label another >/dev/null
