@@ -157,6 +157,25 @@ static const struct option_row rows[] = {
         [OPTION_NOTE] = { "note", OF_VERB, TEXT("TEXT"), .help = "anything else worth keeping" },
         [OPTION_OTHER_ACCOUNTS] = { "other-accounts", OF_VERB, FLAG,
                 .help = "CAs that other accounts share with this one" },
+        [OPTION_USE] = { "use", OF_VERB,
+                CHOICE("USE", "issue|fetch|renew|verify|revoke|ca-list|ca-show|audit|permissions|"
+                              "managed|connector|identity"),
+                .help = "what the identity is for", .fallback = "issue" },
+        [OPTION_STRICT] = { "strict", OF_VERB, FLAG,
+                .help = "leave out what the use can do without" },
+        [OPTION_SOURCE_IP] = { "source-ip", OF_VERB, LIST("CIDR"),
+                .help = "only requests from this block of addresses; repeatable" },
+        [OPTION_MFA] = { "mfa", OF_VERB, FLAG, .help = "only with a second factor" },
+        [OPTION_SESSION] = { "session", OF_VERB, FLAG,
+                .help = "write the session policy that cuts a role to the use" },
+        [OPTION_ROLE_NAME] = { "role-name", OF_VERB, TEXT("NAME"),
+                .help = "connector: the role of that name in every account" },
+        [OPTION_ACCOUNT] = { "account", OF_VERB, TEXT("DIGITS"),
+                .help = "identity, connector: the account, where no CA tells it" },
+        [OPTION_ROLE_TRUST] = { "role-trust", OF_VERB, TEXT("WHO"),
+                .help = "write a role's trust policy for an account, user, role or trust anchor" },
+        [OPTION_COMMON_NAME] = { "common-name", OF_VERB, LIST("NAME"),
+                .help = "of a certificate of the trust anchor that may; repeatable" },
 };
 /* clang-format on */
 static_assert(ARRAY_LENGTH(rows) == OPTIONS, "a row for every option");

@@ -76,6 +76,15 @@ enum option_id {
         OPTION_WHERE,
         OPTION_NOTE,
         OPTION_OTHER_ACCOUNTS,
+        OPTION_USE,
+        OPTION_STRICT,
+        OPTION_SOURCE_IP,
+        OPTION_MFA,
+        OPTION_SESSION,
+        OPTION_ROLE_NAME,
+        OPTION_ACCOUNT,
+        OPTION_ROLE_TRUST,
+        OPTION_COMMON_NAME,
         OPTIONS
 };
 

@@ -180,6 +180,17 @@ static const struct verb verbs[] = {
           .most = 1, .statuses = S(3) | S(12),
           .fallbacks = FALLBACKS_ARE({ OPTION_ROOT, "" }),
           .run = cmd_ca_trust },
+        { .name = "identity policy", .usage = "[CA…]",
+          .summary = "the smallest IAM policy for a use, or a role's trust policy",
+          .details = "The policy goes to standard output, what it cannot restrict to standard "
+                     "error.\nNothing is asked of AWS.  CA comes from --ca or the configuration "
+                     "where it is not given.\n",
+          .example = "p11cert identity policy arn:aws:acm-pca:… --use issue --strict",
+          .options = OPTIONS_ARE(OPTION_USE, OPTION_CA, OPTION_TEMPLATE, OPTION_STRICT,
+                                 OPTION_SOURCE_IP, OPTION_MFA, OPTION_SESSION, OPTION_ROLE_NAME,
+                                 OPTION_ACCOUNT, OPTION_ROLE_TRUST, OPTION_COMMON_NAME,
+                                 OPTION_EXTERNAL_ID),
+          .most = MANY, .statuses = S(3), .run = cmd_identity_policy },
         { .name = "token list", .usage = "", .groups = TOKEN,
           .summary = "the tokens that are here, with their URIs",
           .example = "p11cert token list --module /usr/lib/softhsm/libsofthsm2.so",
@@ -226,7 +237,9 @@ static const struct verb verbs[] = {
 static const char *const later[] = {
         "batch", "station", "check", "install", "retire", "track", "reconcile", "report",
         "audit export", "token init", "token check-pin", "token change-pin", "token probe",
-        "key generate", "key delete", "cert write", "cert delete", "identity", "permission",
+        "key generate", "key delete", "cert write", "cert delete", "identity whoami", "identity check",
+        "identity create", "identity rotate", "identity delete", "identity credential-process",
+        "permission",
         "managed", "connector",
 };
 /* clang-format on */

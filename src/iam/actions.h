@@ -61,7 +61,7 @@ const struct iam_grant *iam_grant_at(size_t index);
 /* A row for that action (of any case), or NULL: none of our uses takes it. */
 const struct iam_grant *iam_grant_of_action(const char *action);
 
-/* "issue", "ca list": the name of a use on the command line; never NULL. */
+/* "issue", "ca-list": the name of a use on the command line; never NULL. */
 const char *iam_use_name(enum iam_use use);
 
 /* What it is for, in a few words; never NULL. */

@@ -115,6 +115,8 @@ verbs_lead_to_their_use(void **state)
         assert_int_equal(use, USE_ISSUE);
         assert_true(iam_use_of_verb("ca chain", &use));
         assert_int_equal(use, USE_CA_SHOW);
+        assert_true(iam_use_of_verb("ca list", &use));
+        assert_int_equal(use, USE_CA_LIST);
         assert_true(iam_use_of_verb("renew", &use));
         assert_int_equal(use, USE_RENEW);
         assert_false(iam_use_of_verb("verify", &use));
