@@ -32,12 +32,6 @@ wildcard(const char *pattern, const char *text, bool fold)
         return !*pattern;
 }
 
-bool
-policy_wildcard(const char *pattern, const char *text)
-{
-        return wildcard(pattern, text, false);
-}
-
 /* A policy element may be one text or a list of them. */
 static bool
 any_matches(const cJSON *element, const char *text, bool fold)

@@ -1,9 +1,10 @@
 /*
  * IAM policies, as far as Private CA can be reached by them: may this principal do that?
  *
- * Effect, Action and NotAction, Resource and NotResource with wildcards, and the Condition
- * operators of strings and ARNs with IfExists and Null.  An operator that is not known makes its
- * statement refuse: an Allow does not match, a Deny does.
+ * Effect, Action and NotAction, Resource and NotResource with IAM's wildcards ('*' any run of
+ * characters, '?' any one), Principal, and the Condition operators of strings and ARNs with IfExists
+ * and Null.  An operator that is not known makes its statement refuse: an Allow does not match, a
+ * Deny does.
  */
 #ifndef LOCALPCA_POLICY_H
 #define LOCALPCA_POLICY_H
@@ -26,8 +27,5 @@ struct policy_question {
 
 /* Ask one policy document. */
 enum policy_answer policy_ask(const cJSON *document, const struct policy_question *question);
-
-/* IAM's wildcards: '*' any run of characters, '?' any one. */
-bool policy_wildcard(const char *pattern, const char *text);
 
 #endif

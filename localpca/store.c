@@ -46,7 +46,6 @@ enum statement {
         TOKEN_PURGE,
         DOCUMENT_PUT,
         DOCUMENT_EACH,
-        DOCUMENT_DROP,
         STATEMENTS
 };
 
@@ -69,7 +68,6 @@ static const char *const sql[STATEMENTS] = {
         [DOCUMENT_PUT] = "INSERT INTO document(kind, key, json) VALUES(?1,?2,?3)"
                          " ON CONFLICT(kind, key) DO UPDATE SET json = excluded.json RETURNING row",
         [DOCUMENT_EACH] = "SELECT row, key, json FROM document WHERE kind = ?1 ORDER BY row",
-        [DOCUMENT_DROP] = "DELETE FROM document WHERE kind = ?1 AND key = ?2",
 };
 
 struct store {
@@ -514,16 +512,4 @@ store_document_each(struct store *store, const char *kind,
         if (!going)
                 return false;
         return step == SQLITE_DONE || store_failed(store, err, "list documents");
-}
-
-bool
-store_document_drop(struct store *store, const char *kind, const char *key, struct error *err)
-{
-        sqlite3_stmt *drop = statement_get(store, DOCUMENT_DROP);
-
-        if (!drop || !write_begin(store, err))
-                return store_failed(store, err, "drop a document");
-        bind_text(drop, 1, kind);
-        bind_text(drop, 2, key);
-        return write_step(store, drop, err);
 }

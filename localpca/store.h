@@ -105,7 +105,5 @@ bool store_document_each(struct store *store, const char *kind,
                          bool (*visit)(void *context, int64_t row, const char *key,
                                        const cJSON *document, struct error *err),
                          void *context, struct error *err) MUST_CHECK;
-bool store_document_drop(struct store *store, const char *kind, const char *key,
-                         struct error *err) MUST_CHECK;
 
 #endif

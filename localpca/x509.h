@@ -23,7 +23,6 @@ struct template
         bool extended_critical;
         bool root; /* self-signed, without authorityKeyIdentifier */
         bool csr_passthrough;
-        bool api_passthrough;
 };
 
 /* The template of an ARN of any partition; NULL when there is none of that name. */
