@@ -71,28 +71,56 @@ ask(int terminal, const char *prompt, bool echo, char line[ANSWER_BYTES], size_t
         return good;
 }
 
-bool
-ask_pin(void *context, const char *prompt, struct secret *pin, struct error *err)
+/* A secret that a person types unseen; what is missing, and what helps, is the caller's to say. */
+struct asked {
+        enum error_kind missing;
+        const char *what; /* "PIN" */
+        const char *advice;
+};
+
+static bool
+ask_secret(const struct asked *asked, const char *prompt, struct secret *out, struct error *err)
 {
-        CLEANUP(free_cleanup) char *text = text_format("PIN of %s: ", prompt);
         int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
         char line[ANSWER_BYTES];
         size_t length = 0;
 
-        (void)context;
         if (terminal < 0) {
-                error_set(err, ERROR_PIN_MISSING, "there is no terminal to ask for the PIN");
-                return error_advise(err, "give it with --pin-source file:PATH or env:NAME");
+                error_set(err, asked->missing, "there is no terminal to ask for the %s",
+                          asked->what);
+                return error_advise(err, "%s", asked->advice);
         }
-        bool good = ask(terminal, text, false, line, &length, err);
+        bool good = ask(terminal, prompt, false, line, &length, err);
 
         close(terminal);
         if (good && length == 0)
-                good = error_set(err, ERROR_PIN_MISSING, "no PIN was given");
+                good = error_set(err, asked->missing, "no %s was given", asked->what);
         if (good)
-                secret_set(pin, view_of(line, length));
+                secret_set(out, view_of(line, length));
         wipe(line, sizeof(line));
         return good;
+}
+
+bool
+ask_pin(void *context, const char *prompt, struct secret *pin, struct error *err)
+{
+        static const struct asked asked = { ERROR_PIN_MISSING, "PIN",
+                                            "give it with --pin-source file:PATH or env:NAME" };
+        CLEANUP(free_cleanup) char *text = text_format("PIN of %s: ", prompt);
+
+        (void)context;
+        return ask_secret(&asked, text, pin, err);
+}
+
+bool
+ask_mfa(void *context, const char *serial, struct secret *code, struct error *err)
+{
+        static const struct asked asked = { ERROR_CREDENTIALS_MISSING, "MFA code",
+                                            "give it with --mfa-code" };
+        CLEANUP(free_cleanup) char *text = text_format("MFA code of %s: ", serial);
+
+        (void)context;
+        return ask_secret(&asked, text, code, err);
 }
 
 bool

@@ -324,6 +324,8 @@ command_aws(const struct command *command, const char *endpoint, const char *pro
                 .role_arn = option_text(options, OPTION_ROLE_ARN),
                 .external_id = option_text(options, OPTION_EXTERNAL_ID),
                 .role_session_name = option_text(options, OPTION_ROLE_SESSION_NAME),
+                .mfa_code = option_text(options, OPTION_MFA_CODE),
+                .ask_mfa = option_flag(options, OPTION_NO_PROMPT) ? NULL : ask_mfa,
         };
 
         return aws_settings_open(&asked, err);

@@ -74,6 +74,8 @@ static const struct option_row rows[] = {
                 .help = "external id for the role" },
         [OPTION_ROLE_SESSION_NAME] = { "role-session-name", OF_AWS, TEXT("NAME"),
                 .foreign = "AWS_ROLE_SESSION_NAME", .help = "name of the role's session" },
+        [OPTION_MFA_CODE] = { "mfa-code", .group = GROUP_AWS, TEXT("CODE"),
+                .help = "six digits, for a role that wants MFA", .fallback = "ask" },
 
         [OPTION_CA] = { "ca", OF_VERB, TEXT("ARN"), .scope = ANYWHERE, .variable = true,
                 .help = "the certificate authority" },

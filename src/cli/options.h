@@ -39,6 +39,7 @@ enum option_id {
         OPTION_ROLE_ARN,
         OPTION_EXTERNAL_ID,
         OPTION_ROLE_SESSION_NAME,
+        OPTION_MFA_CODE,
         /* of verbs */
         OPTION_CA,
         OPTION_KEY,
