@@ -152,6 +152,59 @@ a_ca_that_is_not_active_is_told_before_a_key_is_made(void **state)
 }
 
 static void
+a_wish_that_the_template_drops_is_told_before_a_key_is_made(void **state)
+{
+        struct order *order = new_order("device-1");
+        struct error err = { 0 };
+
+        (void)state;
+        order->wishes.usages.key_usage = USAGE_NON_REPUDIATION;
+        run(order);
+        assert_stopped(ERROR_WISH_LOST, ORDER_PLANNED);
+        assert_int_equal(back->number, 0);
+        assert_null(ledger_get(ledger, 1, &err));
+        assert_int_equal(fake_token.made, 0);
+        assert_int_equal(fake_ca.counts[FAKE_ISSUE], 0);
+}
+
+static void
+a_validity_beyond_the_end_of_the_ca_is_told_before_a_key_is_made(void **state)
+{
+        struct order *order = new_order("device-1");
+        struct error err = { 0 };
+
+        (void)state;
+        order->wishes.validity = (struct validity){ VALIDITY_YEARS, 50 };
+        run(order);
+        assert_stopped(ERROR_USAGE, ORDER_PLANNED);
+        assert_null(ledger_get(ledger, 1, &err));
+        assert_int_equal(fake_token.made, 0);
+        assert_int_equal(fake_ca.counts[FAKE_ISSUE], 0);
+}
+
+static void
+a_held_order_that_would_lose_a_wish_is_held_on(void **state)
+{
+        struct order *order = new_order("device-1");
+
+        (void)state;
+        order->held = true;
+        text_assign(&order->wishes.ca_arn, NULL);
+        order->wishes.usages.key_usage = USAGE_NON_REPUDIATION;
+        run(order);
+        assert_stopped(ERROR_NONE, ORDER_KEYED);
+        order = reload(back->number);
+        order->held = false;
+        text_assign(&order->wishes.ca_arn, FAKE_CA_ARN);
+        run(order);
+        assert_stopped(ERROR_WISH_LOST, ORDER_KEYED);
+        CLEANUP(order_cleanup) struct order *recorded = reload(back->number);
+
+        assert_true(recorded->held);
+        assert_int_equal(fake_ca.counts[FAKE_ISSUE], 0);
+}
+
+static void
 a_given_label_that_is_taken_is_refused(void **state)
 {
         struct order *order;
@@ -566,6 +619,9 @@ main(void)
                 TEST(a_default_label_is_never_given_twice_on_a_token),
                 TEST(nothing_is_recorded_when_the_token_is_absent),
                 TEST(a_ca_that_is_not_active_is_told_before_a_key_is_made),
+                TEST(a_wish_that_the_template_drops_is_told_before_a_key_is_made),
+                TEST(a_validity_beyond_the_end_of_the_ca_is_told_before_a_key_is_made),
+                TEST(a_held_order_that_would_lose_a_wish_is_held_on),
                 TEST(a_given_label_that_is_taken_is_refused),
                 TEST(a_second_open_order_of_a_name_is_refused),
                 TEST(who_repeats_a_name_is_refused_and_not_who_stands_beside),

@@ -1,4 +1,5 @@
-#include "base/clock.h"
+#include <openssl/x509v3.h>
+
 #include "order/predict.h"
 #include "tests/unit/unit.h"
 
@@ -343,6 +344,62 @@ what_a_given_csr_holds_besides_names_is_told_but_no_lost_wish(void **state)
         assert_done(prediction_check(&prediction, &err), err);
 }
 
+/* A request by somebody else, with extensions that our wishes have no member for. */
+static void
+make_request(struct buf *der)
+{
+        static const struct {
+                int nid;
+                const char *value;
+        } values[] = { { NID_basic_constraints, "CA:FALSE" },
+                       { NID_tlsfeature, "status_request" },
+                       { NID_subject_alt_name, "DNS:device-1.example" } };
+        EVP_PKEY *key = EVP_EC_gen("P-256");
+        X509_REQ *request = X509_REQ_new();
+        STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+        unsigned char *bytes = NULL;
+
+        for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
+                sk_X509_EXTENSION_push(list, X509V3_EXT_conf_nid(NULL, NULL, values[i].nid,
+                                                                 values[i].value));
+        X509_REQ_set_pubkey(request, key);
+        X509_REQ_add_extensions(request, list);
+        X509_REQ_sign(request, key, EVP_sha256());
+        int len = i2d_X509_REQ(request, &bytes);
+
+        assert_true(len > 0);
+        buf_add(der, view_of(bytes, (size_t)len));
+        OPENSSL_free(bytes);
+        sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+        X509_REQ_free(request);
+        EVP_PKEY_free(key);
+}
+
+static void
+other_extensions_of_a_given_csr_pass_with_passthrough_only(void **state)
+{
+        static const char must_staple[] = "1.3.6.1.5.5.7.1.24";
+        CLEANUP(buf_cleanup) struct buf der = { 0 };
+
+        (void)state;
+        make_request(&der);
+        for (unsigned passing = 0; passing < 2; passing++) {
+                CLEANUP(wishes_cleanup) struct wishes wishes;
+                CLEANUP(prediction_clear) struct prediction prediction;
+
+                wishes_make(&wishes, passing ? BLANK "_CSRPassthrough" : "EndEntityCertificate");
+                wishes.csr_given = true;
+                predict(&wishes, view_buf(&der), &plain_ca, NOW, &prediction);
+                const char *passed = value_of(&prediction, "extension");
+
+                assert_string_equal(passed ? passed : "", passing ? must_staple : "");
+                /* The template's own basicConstraints stand, whatever the CSR says. */
+                assert_int_equal(prediction.drop_count, passing ? 1 : 2);
+                assert_string_equal(prediction.drops[0].value, "2.5.29.19");
+                assert_false(prediction.drops[0].lost);
+        }
+}
+
 /* -- what the CA adds and allows -------------------------------------------------------------- */
 
 static void
@@ -591,6 +648,7 @@ main(void)
                 cmocka_unit_test(every_row_says_where_it_comes_from_and_whether_it_is_critical),
                 cmocka_unit_test(a_ca_template_says_so_with_its_path_length),
                 cmocka_unit_test(what_a_given_csr_holds_besides_names_is_told_but_no_lost_wish),
+                cmocka_unit_test(other_extensions_of_a_given_csr_pass_with_passthrough_only),
                 cmocka_unit_test(the_ca_adds_what_it_is_configured_for),
                 cmocka_unit_test(dates_that_aws_would_refuse_are_refused_first),
                 cmocka_unit_test(a_ca_of_which_nothing_is_known_refuses_nothing),
