@@ -179,8 +179,14 @@ blame_role(const struct search *search, const char *arn, struct error *err)
         if (error_is_verdict(err->kind))
                 err->kind = ERROR_CONFIG;
         error_about(err, "role %s, AWS profile '%s'", arn, search->profile);
-        return error_advise(err,
-                            "check the role's trust policy and that this identity may assume it");
+        /* AWS does not say which of the two is missing. */
+        if (err->kind == ERROR_DENIED) {
+                CLEANUP(free_cleanup) char *advice = text_copy(err->next);
+
+                *err->next = '\0';
+                error_advise(err, "let the role's trust policy name this identity; and %s", advice);
+        }
+        return false;
 }
 
 /* `base` NULL: unsigned. */

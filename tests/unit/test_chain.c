@@ -326,6 +326,7 @@ static void
 what_sts_refuses_is_said_with_the_role_and_ends_no_order(void **state)
 {
         SERVE({ .status = 403, .body = REFUSAL("AccessDenied") },
+              { .status = 403, .body = REFUSAL("AccessDenied") },
               { .status = 400, .body = REFUSAL("ValidationError") },
               { .status = 200, .body = "{}" }, { .status = 200, .body = "<a>" },
               { .status = 403, .body = REFUSAL("ExpiredToken") });
@@ -333,11 +334,12 @@ what_sts_refuses_is_said_with_the_role_and_ends_no_order(void **state)
         write_file("config", 0600,
                    "[profile r]\nrole_arn = " ROLE("x") "\nsource_profile = base\n");
         expect_error("r", ERROR_DENIED, "role " ROLE("x") ", AWS profile 'r'");
+        expect_error("r", ERROR_DENIED, "trust policy");
         expect_error("r", ERROR_CONFIG, "role " ROLE("x"));
         expect_error("r", ERROR_AWS_ANSWER, "role " ROLE("x"));
         expect_error("r", ERROR_AWS_ANSWER, "role " ROLE("x"));
         expect_error("r", ERROR_CREDENTIALS_EXPIRED, "role " ROLE("x"));
-        assert_int_equal(standin_requests(standin), 5);
+        assert_int_equal(standin_requests(standin), 6);
 }
 
 /* -- MFA ---------------------------------------------------------------------------------- */
