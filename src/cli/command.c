@@ -88,6 +88,23 @@ print_json(const struct command *command, const cJSON *json, const char *end)
         cJSON_free(text);
 }
 
+/* The table of orders.  On a narrow terminal it leaves out its last column, the serial numbers. */
+static void
+print_row(const char *row)
+{
+        enum { WIDTH = 113 };
+        size_t width = stream_answer_width();
+        const char *cell = strrchr(row, ' ');
+
+        if (width == 0 || width >= WIDTH || !cell) {
+                fputs(row, stream_answer());
+                return;
+        }
+        while (cell > row && cell[-1] == ' ')
+                cell--;
+        fprintf(stream_answer(), "%.*s\n", (int)(cell - row), row);
+}
+
 void
 command_stream_order(struct command *command, const struct order *order,
                      void (*line)(struct buf *out, const struct order *order))
@@ -96,9 +113,12 @@ command_stream_order(struct command *command, const struct order *order,
                 CLEANUP(buf_cleanup) struct buf text = { 0 };
 
                 if (!command->streamed && line == show_order_line)
-                        fputs(show_order_head(), stream_answer());
+                        print_row(show_order_head());
                 line(&text, order);
-                fputs(buf_text(&text), stream_answer());
+                if (line == show_order_line)
+                        print_row(buf_text(&text));
+                else
+                        fputs(buf_text(&text), stream_answer());
         } else {
                 cJSON *json = show_order_json(order);
                 bool lines = command->output == OUTPUT_JSONL;

@@ -517,8 +517,8 @@ show_order_summary(struct buf *out, const struct order *order)
 const char *
 show_order_head(void)
 {
-        return "ORDER  NAME                      STATE       NOT AFTER             "
-               "TOKEN             SERIAL\n";
+        return "ORDER  NAME                     STATE       NOT AFTER             "
+               "TOKEN          SERIAL\n";
 }
 
 void
@@ -541,8 +541,8 @@ show_order_line(struct buf *out, const struct order *order)
                 order->number ? text_format("%lld", (long long)order->number) : text_copy("-");
 
         buf_format(out, "%-6s ", number);
-        show_cell(out, name, 25);
+        show_cell(out, name, 24);
         buf_format(out, "%-11s %-21s ", order->number ? state : "-", end);
-        show_cell(out, token, 17);
+        show_cell(out, token, 14);
         buf_format(out, "%s\n", order->serial ? order->serial : "-");
 }

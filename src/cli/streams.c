@@ -40,13 +40,25 @@ stream_talk(void)
         return talk ? talk : stderr;
 }
 
-size_t
-stream_talk_width(void)
+static size_t
+width_of(FILE *stream)
 {
         enum { NARROWEST = 40 };
         struct winsize size = { 0 };
 
-        if (ioctl(fileno(stream_talk()), TIOCGWINSZ, &size) != 0 || size.ws_col < NARROWEST)
+        if (ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col < NARROWEST)
                 return 0;
         return size.ws_col;
+}
+
+size_t
+stream_answer_width(void)
+{
+        return width_of(stream_answer());
+}
+
+size_t
+stream_talk_width(void)
+{
+        return width_of(stream_talk());
 }

@@ -15,7 +15,8 @@ void streams_open(void);
 FILE *stream_answer(void); /* stdout's */
 FILE *stream_talk(void);   /* stderr's; not buffered */
 
-/* The columns of the terminal that talk goes to; 0 where it is none, and lines stay whole. */
+/* The columns of the terminal that they go to; 0 where it is none, and lines stay whole. */
+size_t stream_answer_width(void);
 size_t stream_talk_width(void);
 
 #endif

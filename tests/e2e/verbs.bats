@@ -66,6 +66,17 @@ csr() {
         one_of_each "$(fact .key.id)"
 }
 
+@test "on a narrow terminal a row of list is one line, without the serial number" {
+        done_well csr --subject CN=device-1
+        done_well script -qefc "stty cols 80; '$BUILD/p11cert' list" /dev/null </dev/null
+        grep -qE '^ORDER  NAME .* TOKEN' <<<"$output"
+        run ! grep -q SERIAL <<<"$output"
+        done_well script -qefc "stty cols 120; '$BUILD/p11cert' list" /dev/null </dev/null
+        grep -qE '^ORDER  NAME .* SERIAL' <<<"$output"
+        done_well p11cert list
+        grep -qE '^ORDER  NAME .* SERIAL$' <<<"$output"
+}
+
 @test "what was imported is renewed by a CA that is named, and does not hold up what is due" {
         local options aws
         mapfile -t options < <(token_options)
