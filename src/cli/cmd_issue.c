@@ -94,9 +94,14 @@ issue_look_up(struct command *command, struct ledger *ledger, struct order **ord
         if (order_state_is_open(newest->state)) {
                 good = check_open(newest, *order, err);
         } else {
-                good = error_set(err, ERROR_NOTHING, "the order is %s already",
-                                 order_state_name(newest->state));
+                good = error_set(err, ERROR_NOTHING, "the order is %s already%s",
+                                 order_state_name(newest->state),
+                                 newest->revoked_at ? ", and its certificate was revoked since"
+                                                    : "");
                 error_about(err, "order %lld '%s'", (long long)newest->number, newest->wishes.name);
+                /* What was revoked is not renewed. */
+                if (newest->revoked_at)
+                        error_advise(err, "issue another certificate under another --name");
                 error_advise(err, "p11cert renew %s makes a successor; another --name a second one",
                              newest->wishes.name);
         }

@@ -172,6 +172,10 @@ csr() {
         done_well p11cert revoke device-1 --reason key-compromise --yes --output json
         run -3 --separate-stderr p11cert due --within 4000d --output json
         is '.orders == []'
+        # Who asks for the name again is not sent to `renew`, which does not renew what was revoked.
+        as_limited
+        refused nothing-to-do 3 issue --subject CN=device-1
+        is '.error | (.what | contains("revoked")) and (.next | contains("renew") | not)'
 }
 
 @test "a CA is shown, listed, and its chain written" {
