@@ -227,6 +227,19 @@ nothing_yet(const char *state, struct error *err)
         return error_advise(err, "'p11cert issue' makes one; --state names another folder");
 }
 
+/* Who may not look must not be told that there is nothing. */
+static bool
+cannot_see(const char *path, const char *state, struct error *err)
+{
+        int number = errno;
+
+        if (number == ENOENT)
+                return nothing_yet(state, err);
+        error_set(err, ERROR_LEDGER, "cannot look at '%s': %s", path, strerror(number));
+        return error_advise(err, "run p11cert as the owner of the state folder, or name another "
+                                 "with --state");
+}
+
 /* A copy on a medium that cannot be written: SQLite then must not look for what goes beside it. */
 static bool
 connect_fixed(struct ledger *ledger, struct error *err)
@@ -249,11 +262,12 @@ ledger_open_read(const char *state, struct error *err)
 {
         CLEANUP(ledger_cleanup) struct ledger *ledger = ledger_new(state, true);
         CLEANUP(free_cleanup) char *wal = text_format("%s-wal", ledger->path);
+        struct stat status;
         int64_t version;
         bool fixed;
 
-        if (!file_exists(ledger->path)) {
-                nothing_yet(state, err);
+        if (stat(ledger->path, &status) != 0) {
+                cannot_see(ledger->path, state, err);
                 return NULL;
         }
         fixed = access(state, W_OK) != 0 && !file_exists(wal);

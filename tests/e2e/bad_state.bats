@@ -98,6 +98,20 @@ teardown() {
         delivered
 }
 
+@test "a state folder that may not be entered is an error, not an empty ledger" {
+        done_well issue --subject CN=device-1 --validity 5d
+        chmod 711 "$SANDBOX"
+        local as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups "$BUILD/p11cert" --output json)
+        # The program has to be one that nobody may start.
+        "${as_nobody[@]}" version >/dev/null 2>&1 || skip "nobody may not start $BUILD/p11cert"
+        for verb in list due 'show device-1'; do
+                # shellcheck disable=SC2086
+                run -12 --separate-stderr "${as_nobody[@]}" $verb
+                is '.error.kind == "ledger"'
+        done
+        P11CERT_STATE=$SANDBOX/pin run -12 --separate-stderr p11cert due --output json
+}
+
 @test "a disk that is full before anything is asked for" {
         mkdir "$SANDBOX/small"
         mount -t tmpfs -o size=256k,mode=700 none "$SANDBOX/small"
