@@ -2,9 +2,9 @@
  * IAM policies, as far as Private CA can be reached by them: may this principal do that?
  *
  * Effect, Action and NotAction, Resource and NotResource with IAM's wildcards ('*' any run of
- * characters, '?' any one), Principal, and the Condition operators of strings and ARNs with IfExists
- * and Null.  An operator that is not known makes its statement refuse: an Allow does not match, a
- * Deny does.
+ * characters, '?' any one), Principal, and the Condition operators of strings and ARNs with
+ * IfExists and Null.  An operator that is not known makes its statement refuse: an Allow does not
+ * match, a Deny does.
  */
 #ifndef LOCALPCA_POLICY_H
 #define LOCALPCA_POLICY_H
