@@ -67,8 +67,8 @@ add_plain(struct buf *out, char c, bool wildcards)
                 buf_add_byte(out, (uint8_t)c);
 }
 
-static bool
-match_plain(const char *pattern, const char *text, bool fold)
+bool
+match_action(const char *pattern, const char *action)
 {
         CLEANUP(buf_cleanup) struct buf ready = { 0 };
         const char *start;
@@ -76,19 +76,7 @@ match_plain(const char *pattern, const char *text, bool fold)
         for (; *pattern; pattern++)
                 add_plain(&ready, *pattern, true);
         start = buf_text(&ready);
-        return matches(start, start + ready.len, text, text + strlen(text), fold);
-}
-
-bool
-match_wildcard(const char *pattern, const char *text)
-{
-        return match_plain(pattern, text, false);
-}
-
-bool
-match_action(const char *pattern, const char *action)
-{
-        return match_plain(pattern, action, true);
+        return matches(start, start + ready.len, action, action + strlen(action), true);
 }
 
 bool

@@ -7,10 +7,7 @@
 #include "base/bytes.h"
 #include "iam/context.h"
 
-/* '*' is any run of characters, '?' any one (a character, not a byte). */
-bool match_wildcard(const char *pattern, const char *text);
-
-/* The same, upper and lower case of ASCII being one: actions. */
+/* '*' is any run of characters, '?' any one (a character, not a byte); case does not matter. */
 bool match_action(const char *pattern, const char *action);
 
 /*
@@ -25,6 +22,7 @@ bool match_action(const char *pattern, const char *action);
 enum iam_truth match_prepare(const char *pattern, bool variables, bool wildcards,
                              const struct iam_context *context, struct buf *out) MUST_CHECK;
 
+/* Does it fit the whole text?  Case matters. */
 bool match_ready(const struct buf *pattern, const char *text);
 
 /*
