@@ -285,10 +285,32 @@ inside(const struct shape *shape)
 }
 
 struct walk {
+        const char *operation;
         const struct shape *input;
         cJSON *root;
         unsigned inside, outside;
+        FILE *lines; /* where the walk is written to, for whoever sends it to a server; or NULL */
 };
+
+/* One step of the walk as a line of JSON: what is sent, and which refusal it has to meet. */
+static void
+write_step(const struct walk *walk, const char *where, const char *code)
+{
+        cJSON *line;
+        char *text;
+
+        if (!walk->lines)
+                return;
+        line = cJSON_CreateObject();
+        cJSON_AddStringToObject(line, "operation", walk->operation);
+        cJSON_AddStringToObject(line, "where", where);
+        cJSON_AddItemToObject(line, "code", code ? cJSON_CreateString(code) : cJSON_CreateNull());
+        cJSON_AddItemToObject(line, "body", cJSON_Duplicate(walk->root, true));
+        text = cJSON_PrintUnformatted(line);
+        fprintf(walk->lines, "%s\n", text);
+        free(text);
+        cJSON_Delete(line);
+}
 
 static void
 expect(struct walk *walk, const char *where, const char *code)
@@ -296,6 +318,7 @@ expect(struct walk *walk, const char *where, const char *code)
         struct refusal refusal = { 0 };
         bool passed = validate(walk->input, walk->root, &refusal);
 
+        write_step(walk, where, code);
         if (code && (passed || strcmp(refusal.code, code) != 0 ||
                      !strstr(buf_text(&refusal.message), where)))
                 fail_msg("%s at %s: %s %s", walk->input->name, where,
@@ -431,11 +454,16 @@ walk_members(struct walk *walk, cJSON *object, const struct shape *shape)
 static void
 every_constraint_takes_a_value_inside_and_refuses_one_outside(void **state)
 {
+        const char *path = getenv("LOCALPCA_WALK");
+        FILE *lines = path ? fopen(path, "we") : NULL;
         unsigned taken = 0, refused = 0;
 
         (void)state;
         for (size_t i = 0; facts_operation(i); i++) {
-                struct walk walk = { .input = facts_input(facts_operation(i)) };
+                const char *operation = facts_operation(i);
+                struct walk walk = { .operation = operation,
+                                     .input = facts_input(operation),
+                                     .lines = lines };
                 walk.root = inside(walk.input);
                 expect(&walk, "the whole", NULL);
                 walk_members(&walk, walk.root, walk.input);
@@ -443,6 +471,8 @@ every_constraint_takes_a_value_inside_and_refuses_one_outside(void **state)
                 refused += walk.outside;
                 cJSON_Delete(walk.root);
         }
+        if (lines)
+                assert_int_equal(fclose(lines), 0);
         print_message("%u values inside were taken, %u outside refused\n", taken, refused);
         assert_true(taken > 400 && refused > 600);
 }
