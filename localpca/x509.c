@@ -55,6 +55,12 @@ static const int ocsp_only[] = { NID_OCSP_sign, 0 };
                 .critical_basic = true, .path_length = number, .key_usage = KU_CA     \
         }
 
+#define BLANK_SUBORDINATE(number)                                                                  \
+        {                                                                                          \
+                .name = "BlankSubordinateCACertificate_PathLen" #number "_CSRPassthrough/V1",      \
+                .ca = true, .critical_basic = true, .path_length = number, .csr_passthrough = true \
+        }
+
 static const struct template templates[] = {
         { .name = "EndEntityCertificate/V1",
           .path_length = -1,
@@ -95,6 +101,10 @@ static const struct template templates[] = {
           .critical_basic = true,
           .path_length = -1,
           .csr_passthrough = true },
+        BLANK_SUBORDINATE(0),
+        BLANK_SUBORDINATE(1),
+        BLANK_SUBORDINATE(2),
+        BLANK_SUBORDINATE(3),
 };
 
 const struct template *
@@ -381,7 +391,9 @@ extensions_add(X509 *certificate, const struct wish *wish, const struct signer *
                 return false;
         if (template->extended_nids && !extended_usage_add(certificate, template))
                 return false;
-        if (wish->ocsp_url && !template->root && !ocsp_url_add(certificate, wish->ocsp_url))
+        /* The guide: passthrough templates do not work with the AIA extension. */
+        if (wish->ocsp_url && !template->root && !template->csr_passthrough &&
+            !ocsp_url_add(certificate, wish->ocsp_url))
                 return false;
         if (wish->crl_url && !template->root && !crl_url_add(certificate, wish->crl_url))
                 return false;

@@ -86,6 +86,9 @@ OCSPSigningCertificate|CA:FALSE|Digital Signature|OCSP Signing
 SubordinateCACertificate_PathLen0|CA:TRUE, pathlen:0|Digital Signature, Certificate Sign, CRL Sign|
 SubordinateCACertificate_PathLen3|CA:TRUE, pathlen:3|Digital Signature, Certificate Sign, CRL Sign|
 BlankEndEntityCertificate_CSRPassthrough|CA:FALSE||
+BlankEndEntityCertificate_CriticalBasicConstraints_CSRPassthrough|CA:FALSE||
+BlankSubordinateCACertificate_PathLen0_CSRPassthrough|CA:TRUE, pathlen:0||
+BlankSubordinateCACertificate_PathLen3_CSRPassthrough|CA:TRUE, pathlen:3||
 END
 }
 
