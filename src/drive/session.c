@@ -1,6 +1,44 @@
 #include "drive/session.h"
 
+#include <unistd.h>
+
 #include "engine/witness.h"
+
+enum { LOADS = 5, FIRST_PAUSE_US = 20 * 1000 };
+
+/*
+ * Load the module and open the token.  A module that reads its tokens only while it is loaded
+ * (SoftHSM) misses one that another process is writing at that moment, so an absent token is looked
+ * for again with the module loaded anew: a third of a second in all.  Nobody else can have a
+ * session in a module that was loaded just now.
+ */
+static struct token *
+load_and_open(const struct drive_options *options, const char *path, const struct uri *uri,
+              const struct token_login *login, struct modules **modules, struct error *err)
+{
+        struct error last = { 0 };
+
+        for (unsigned load = 0; load < LOADS; load++) {
+                struct error why = { 0 };
+
+                if (load) {
+                        modules_close(MOVE(*modules));
+                        usleep(FIRST_PAUSE_US << (load - 1));
+                }
+                *modules = modules_open(path, uri_module_name(uri), options->init_args, err);
+                if (!*modules)
+                        return NULL;
+                struct token *token = token_open(*modules, uri, login, &why);
+
+                if (token)
+                        return token;
+                last = why;
+                if (why.kind != ERROR_TOKEN_ABSENT)
+                        break;
+        }
+        *err = last;
+        return NULL;
+}
 
 struct token *
 session_open(const struct drive_options *options, const char *module, const char *token_uri,
@@ -19,10 +57,6 @@ session_open(const struct drive_options *options, const char *module, const char
         }
         const char *path = module ? module : uri_module_path(uri);
 
-        if (!*modules)
-                *modules = modules_open(path, uri_module_name(uri), options->init_args, err);
-        if (!*modules)
-                return NULL;
         struct token_login login = {
                 .source = options->pin,
                 .ask = options->ask,
@@ -31,6 +65,8 @@ session_open(const struct drive_options *options, const char *module, const char
                 .retry_pin = options->retry_pin,
         };
 
+        if (!*modules)
+                return load_and_open(options, path, uri, &login, modules, err);
         return token_open(*modules, uri, &login, err);
 }
 

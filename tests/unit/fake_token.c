@@ -93,6 +93,11 @@ token_open(struct modules *modules, const struct uri *uri, const struct token_lo
         (void)modules, (void)uri, (void)login;
         if (!called(FAKE_OPEN, err))
                 return NULL;
+        if (fake_token.absent_opens) {
+                fake_token.absent_opens--;
+                error_set(err, ERROR_TOKEN_ABSENT, "there is no token in any slot");
+                return NULL;
+        }
         struct token *token = memory_new(1, sizeof(*token));
 
         snprintf(token->facts.label, sizeof(token->facts.label), "fake");

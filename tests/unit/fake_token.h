@@ -35,6 +35,7 @@ struct fake_token {
         unsigned made;                        /* key pairs that were ever made */
         unsigned counts[FAKE_CALLS];          /* calls so far */
         enum error_kind failures[FAKE_CALLS]; /* every call fails with this, until reset */
+        unsigned absent_opens;                /* so many opens find no token, then it is there */
         unsigned hang_ms;                     /* every FAKE_MAKE sleeps this long */
         void (*meanwhile)(enum fake_call);    /* what others do during a call; may be NULL */
 };

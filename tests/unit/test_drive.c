@@ -141,6 +141,16 @@ nothing_is_recorded_when_the_token_is_absent(void **state)
 }
 
 static void
+a_token_that_another_process_was_writing_is_found_by_loading_anew(void **state)
+{
+        (void)state;
+        fake_token.absent_opens = 2;
+        run(new_order("device-1"));
+        assert_delivered();
+        assert_int_equal(fake_token.counts[FAKE_OPEN], 3);
+}
+
+static void
 a_ca_that_is_not_active_is_told_before_a_key_is_made(void **state)
 {
         (void)state;
@@ -618,6 +628,7 @@ main(void)
                 TEST(a_certificate_that_is_not_ready_is_asked_for_again),
                 TEST(a_default_label_is_never_given_twice_on_a_token),
                 TEST(nothing_is_recorded_when_the_token_is_absent),
+                TEST(a_token_that_another_process_was_writing_is_found_by_loading_anew),
                 TEST(a_ca_that_is_not_active_is_told_before_a_key_is_made),
                 TEST(a_wish_that_the_template_drops_is_told_before_a_key_is_made),
                 TEST(a_validity_beyond_the_end_of_the_ca_is_told_before_a_key_is_made),
