@@ -351,6 +351,26 @@ text_distance(const char *a, const char *b)
         return rows[a_length % 3][b_length];
 }
 
+const char *
+word_nearest(const char *wrong, const char *const *words, size_t count)
+{
+        /* Further away it is more likely to mislead than to help. */
+        unsigned best = 1 + (unsigned)strlen(wrong) / 3;
+        const char *nearest = NULL;
+
+        if (best > 4)
+                best = 4;
+        for (size_t i = 0; i < count; i++) {
+                unsigned distance = text_distance(wrong, words[i]);
+
+                if (distance < best || (distance == best && !nearest)) {
+                        best = distance;
+                        nearest = words[i];
+                }
+        }
+        return nearest;
+}
+
 void
 random_bytes(void *out, size_t len)
 {

@@ -82,6 +82,9 @@ bool number_parse(const char *text, int64_t least, int64_t most, int64_t *out) M
  */
 unsigned text_distance(const char *a, const char *b);
 
+/* The word among `words` that is nearest to `wrong`, or NULL when none is near. */
+const char *word_nearest(const char *wrong, const char *const *words, size_t count);
+
 /* Fill with random bytes from the system (OpenSSL's RAND_bytes). */
 void random_bytes(void *out, size_t len);
 

@@ -184,26 +184,6 @@ option_span(const struct options *options, enum option_id id, int64_t fallback_m
 
 /* -- the command line --------------------------------------------------------------------- */
 
-const char *
-word_nearest(const char *wrong, const char *const *words, size_t count)
-{
-        /* Further away it is more likely to mislead than to help. */
-        unsigned best = 1 + (unsigned)strlen(wrong) / 3;
-        const char *nearest = NULL;
-
-        if (best > 4)
-                best = 4;
-        for (size_t i = 0; i < count; i++) {
-                unsigned distance = text_distance(wrong, words[i]);
-
-                if (distance < best || (distance == best && !nearest)) {
-                        best = distance;
-                        nearest = words[i];
-                }
-        }
-        return nearest;
-}
-
 bool
 option_is_in(const struct option_list *list, enum option_id id)
 {

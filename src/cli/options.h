@@ -196,7 +196,4 @@ bool options_parse(struct options *options, const struct option_list *list, char
 bool options_from_environment(struct options *options, const struct option_list *list,
                               struct error *err) MUST_CHECK;
 
-/* The word among `words` that is nearest to `wrong`, or NULL when none is near. */
-const char *word_nearest(const char *wrong, const char *const *words, size_t count);
-
 #endif
