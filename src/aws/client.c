@@ -21,7 +21,9 @@ enum {
         ATTEMPT_MS = 60 * 1000,
 };
 
-/* How a service is spoken to: json 1.1 with a target header, or query with an API version. */
+/* How a service is spoken to: json 1.1 with a target header, query with an API version, or (with
+ * neither) rest-json with a path.
+ */
 static const struct service {
         const char *name;
         const char *target;
@@ -30,6 +32,7 @@ static const struct service {
         { "acm-pca", .target = "ACMPrivateCA" },
         { "iam", .version = "2010-05-08" },
         { "organizations", .target = "AWSOrganizationsV20161128" },
+        { "rolesanywhere" },
         { "secretsmanager", .target = "secretsmanager" },
         { "sts", .version = "2011-06-15" },
 };
@@ -42,7 +45,9 @@ struct operation {
         char *region;
         char *name;
         const char *content_type;
-        char *target; /* NULL for query services */
+        char *target; /* NULL but for json 1.1 */
+        char *query;
+        const struct anywhere_card *card;
         bool unsigned_call;
         struct buf body;
         struct endpoint endpoint;
@@ -184,6 +189,7 @@ operation_free(struct operation *operation)
         free(operation->region);
         free(operation->name);
         free(operation->target);
+        free(operation->query);
         /* A web identity token or an MFA code may have been in it. */
         if (operation->body.data)
                 wipe(operation->body.data, operation->body.len);
@@ -268,24 +274,40 @@ finish(struct aws_client *client, struct operation *operation, struct buf *body)
         operation_free(operation);
 }
 
+/* The lines that say who asks; false where a certificate's key cannot sign. */
+static bool
+sign_attempt(struct aws_client *client, struct operation *operation,
+             const struct signer_request *request, char *lines[SIGNER_LINES])
+{
+        if (operation->card)
+                return signer_sign_card(&client->signer, request, operation->card,
+                                        &operation->stamp, lines, &operation->error);
+        if (operation->unsigned_call)
+                signer_leave_unsigned(request, lines);
+        else
+                operation->stamp = signer_sign(&client->signer, request, lines);
+        return true;
+}
+
 static void
 send_attempt(struct aws_client *client, struct operation *operation)
 {
-        char *signed_lines[SIGNER_LINES];
+        char *signed_lines[SIGNER_LINES] = { NULL };
         const char *lines[SIGNER_LINES + 3] = { client->user_agent, "Expect:" };
 
         const struct signer_request request = { .host = operation->endpoint.host,
                                                 .path = operation->endpoint.path,
+                                                .query = operation->query,
                                                 .region = operation->endpoint.signing_region,
                                                 .service = operation->service,
                                                 .content_type = operation->content_type,
                                                 .target = operation->target,
                                                 .body = view_buf(&operation->body) };
 
-        if (operation->unsigned_call)
-                signer_leave_unsigned(&request, signed_lines);
-        else
-                operation->stamp = signer_sign(&client->signer, &request, signed_lines);
+        if (!sign_attempt(client, operation, &request, signed_lines)) {
+                finish(client, operation, NULL);
+                return;
+        }
         memcpy(lines + 2, signed_lines, sizeof(signed_lines));
         operation->attempts++;
         operation->under_way = true;
@@ -431,6 +453,8 @@ renew_credentials(struct aws_client *client, struct operation *operation)
         struct error *err = &operation->error;
         struct error why = { 0 };
 
+        if (operation->stamp.generation == client->signer.generation)
+                aws_settings_forget(client->settings);
         if (operation->stamp.generation != client->signer.generation ||
             signer_renew(&client->signer, &why))
                 return true;
@@ -546,14 +570,15 @@ service_named(const char *name)
         return NULL;
 }
 
-/* In the service's protocol: what was said, in a json body as it is, in a form behind its Action.
- */
+/* In the service's protocol: what was said, in JSON as it is, in a form behind its Action. */
 static void
 write_body(struct operation *operation, const struct service *service, const struct aws_call *call)
 {
         if (service->target) {
                 operation->content_type = "application/x-amz-json-1.1";
                 operation->target = text_format("%s.%s", service->target, call->operation);
+        } else if (!service->version) {
+                operation->content_type = "application/json";
         } else {
                 operation->content_type = "application/x-www-form-urlencoded; charset=utf-8";
                 buf_format(&operation->body, "Action=%s&Version=%s%s", call->operation,
@@ -580,6 +605,8 @@ aws_send(struct aws_client *client, const struct aws_call *call)
         operation->service = text_copy(call->service);
         operation->region = text_copy(call->region);
         operation->name = text_copy(call->operation);
+        operation->query = text_copy(call->query);
+        operation->card = call->card;
         operation->unsigned_call = call->unsigned_call;
         write_body(operation, service, call);
         operation->no_attempt_after_ms = call->no_attempt_after_ms;
@@ -590,10 +617,13 @@ aws_send(struct aws_client *client, const struct aws_call *call)
         operation->next = client->operations;
         client->operations = operation;
         client->pending++;
-        if (!endpoint_resolve(&wish, &operation->endpoint, &operation->error))
+        if (!endpoint_resolve(&wish, &operation->endpoint, &operation->error)) {
                 finish(client, operation, NULL);
-        else
-                start_attempt(client, operation);
+                return;
+        }
+        if (call->path)
+                endpoint_extend(&operation->endpoint, call->path, call->query);
+        start_attempt(client, operation);
 }
 
 /* Start the attempts whose time has come; milliseconds until the next one, -1: none waits. */

@@ -19,14 +19,18 @@
 #include "base/err.h"
 
 struct aws_client;
+struct anywhere_card;
 
 struct aws_call {
         const char *service;   /* "acm-pca", "sts" … */
         const char *region;    /* to sign for and to build the host name from */
         const char *operation; /* "IssueCertificate" */
+        const char *path;      /* rest-json: "/sessions"; NULL for the other protocols */
+        const char *query;     /* rest-json: encoded, behind the '?'; or NULL */
         struct view body;      /* JSON; for STS and IAM a form without Action; copied, wiped */
         bool unsigned_call;    /* needs no credentials (AssumeRoleWithWebIdentity) */
-        void *tag;             /* comes back with the reply */
+        const struct anywhere_card *card; /* signs in place of credentials; borrowed; or NULL */
+        void *tag;                        /* comes back with the reply */
         /*
          * No attempt is started after this moment (clock_boot_ms(); 0: no such bound): an
          * idempotency token is worth nothing after five minutes.

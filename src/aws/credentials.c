@@ -6,6 +6,7 @@
 #include "aws/found.h"
 #include "aws/process.h"
 #include "aws/provider.h"
+#include "aws/rolesanywhere.h"
 #include "base/clock.h"
 
 enum { PROCESS_LIMIT_MS = 60 * 1000 };
@@ -303,15 +304,14 @@ nothing_found(const struct search *search, struct error *err)
                                  "configure` makes one");
 }
 
-/* In the order of AWS's own tools. */
+/* In the order of AWS's own tools, behind what our own options ask for. */
 static bool
 find(const struct search *search, struct credentials *out, struct error *err)
 {
         static provider *const providers[] = {
-                find_in_environment,    role_find,
-                role_find_web_identity, find_by_login,
-                find_in_credentials,    find_by_process,
-                find_in_config,         metadata_find_container,
+                anywhere_find,          find_in_environment, role_find,
+                role_find_web_identity, find_by_login,       find_in_credentials,
+                find_by_process,        find_in_config,      metadata_find_container,
                 metadata_find_instance,
         };
         struct credentials found = { 0 };
@@ -329,6 +329,13 @@ find(const struct search *search, struct credentials *out, struct error *err)
         }
         credentials_clear(&found);
         return false;
+}
+
+void
+aws_settings_forget(struct aws_settings *settings)
+{
+        if (settings->anywhere)
+                anywhere_forget(settings->anywhere);
 }
 
 bool

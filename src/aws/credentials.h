@@ -26,6 +26,8 @@ void credentials_copy(struct credentials *to, const struct credentials *from);
  */
 typedef bool mfa_asker(void *context, const char *serial, struct secret *code, struct error *err);
 
+struct anywhere; /* aws/rolesanywhere.h */
+
 /* What the user said on our command line; NULL where nothing was said. */
 struct aws_options {
         const char *profile;
@@ -38,7 +40,8 @@ struct aws_options {
         const char *mfa_code;
         /* JSON that cuts the session of the role that is assumed last; at most 2,048 characters. */
         const char *session_policy;
-        mfa_asker *ask_mfa; /* NULL: there is nobody to ask */
+        struct anywhere *anywhere; /* a session of Roles Anywhere before all else; or NULL */
+        mfa_asker *ask_mfa;        /* NULL: there is nobody to ask */
         void *ask_context;
 };
 
@@ -92,10 +95,14 @@ struct aws_retry_settings aws_settings_retry(const struct aws_settings *settings
 /* AWS_SDK_UA_APP_ID or the profile's sdk_ua_app_id: who we are said to be; or NULL.  Borrowed. */
 const char *aws_settings_app_id(const struct aws_settings *settings);
 
+/* Forget a session of Roles Anywhere that is kept: AWS does not take it any more. */
+void aws_settings_forget(struct aws_settings *settings);
+
 /*
- * Find credentials: environment (skipped when a profile was named on the command line), the
- * profile's role with its source, a web identity, static keys of the profile, credential_process,
- * a container's endpoint, the instance's metadata (IMDSv2).  The first that has something decides.
+ * Find credentials: Roles Anywhere where it is asked for, environment (skipped when a profile was
+ * named on the command line), the profile's role with its source, a web identity, static keys of
+ * the profile, credential_process, a container's endpoint, the instance's metadata (IMDSv2).  The
+ * first that has something decides.
  * --role-arn is assumed with what was found.  A session that took an MFA code is kept in
  * $XDG_RUNTIME_DIR until it expires.
  *

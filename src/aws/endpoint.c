@@ -469,3 +469,22 @@ endpoint_clear(struct endpoint *endpoint)
         free(endpoint->signing_region);
         *endpoint = (struct endpoint){ 0 };
 }
+
+void
+endpoint_extend(struct endpoint *endpoint, const char *path, const char *query)
+{
+        size_t length = strlen(endpoint->url) - strlen(endpoint->path);
+        size_t prefix = strlen(endpoint->path);
+
+        /* The prefix of a custom endpoint may end in a slash, or not. */
+        if (prefix && endpoint->path[prefix - 1] == '/')
+                prefix--;
+        CLEANUP(free_cleanup)
+        char *whole = text_format("%.*s%s", (int)prefix, endpoint->path, path);
+        CLEANUP(free_cleanup)
+        char *url = text_format("%.*s%s%s%s", (int)length, endpoint->url, whole, query ? "?" : "",
+                                query ? query : "");
+
+        text_assign(&endpoint->path, whole);
+        text_assign(&endpoint->url, url);
+}

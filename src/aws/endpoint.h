@@ -37,6 +37,9 @@ bool endpoint_resolve(const struct endpoint_wish *wish, struct endpoint *out,
                       struct error *err) MUST_CHECK;
 void endpoint_clear(struct endpoint *endpoint);
 
+/* Lead to a path below it ("/sessions"), with a query (encoded, or NULL) behind. */
+void endpoint_extend(struct endpoint *endpoint, const char *path, const char *query);
+
 /* Letters, digits and hyphens only, as "us-east-1": fit for a host name.  ERROR_CONFIG. */
 bool endpoint_region_check(const char *region, struct error *err) MUST_CHECK;
 

@@ -23,6 +23,8 @@ static const struct rule {
         enum retry_class retry;
         bool refusal;
 } rules[] = {
+        /* Roles Anywhere names no other reason for a time that it does not accept. */
+        { "AccessDenied", "CreateSession", ERROR_DENIED, RETRY_CLOCK, true },
         { "AccessDenied", NULL, ERROR_DENIED, RETRY_NEVER, true },
         { "NotAuthorized", NULL, ERROR_DENIED, RETRY_NEVER, true },
         { "UnauthorizedOperation", NULL, ERROR_DENIED, RETRY_NEVER, true },

@@ -1,6 +1,5 @@
 #include "aws/found.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,17 +74,23 @@ found_expired(struct error *err, const char *origin, int64_t expires_at)
 
 /* -- in JSON ------------------------------------------------------------------------------ */
 
-/* Free a JSON tree; the texts in it are wiped first. */
 static void
-json_wipe(cJSON *json)
+wipe_texts(cJSON *json)
 {
         cJSON *item = NULL;
 
+        if (json && json->valuestring)
+                wipe(json->valuestring, strlen(json->valuestring));
         cJSON_ArrayForEach(item, json)
         {
-                if (item->valuestring)
-                        wipe(item->valuestring, strlen(item->valuestring));
+                wipe_texts(item);
         }
+}
+
+void
+found_wipe_json(cJSON *json)
+{
+        wipe_texts(json);
         cJSON_Delete(json);
 }
 
@@ -137,6 +142,6 @@ found_read_json(struct view text, const struct found_names *names, const char *o
 
                 done = found_refuse(err, &(struct found){ .origin = origin }, rule);
         }
-        json_wipe(json);
+        found_wipe_json(json);
         return done;
 }

@@ -5,6 +5,8 @@
 #ifndef AWS_FOUND_H
 #define AWS_FOUND_H
 
+#include <cjson/cJSON.h>
+
 #include "aws/credentials.h"
 
 struct found {
@@ -23,6 +25,9 @@ bool found_refuse(struct error *err, const struct found *found, const char *rule
 
 /* ERROR_CREDENTIALS_EXPIRED.  Returns false. */
 bool found_expired(struct error *err, const char *origin, int64_t expires_at);
+
+/* Free a JSON tree; all texts in it are wiped first. */
+void found_wipe_json(cJSON *json);
 
 /* How a JSON document names the parts; credential_process and the metadata services differ. */
 struct found_names {

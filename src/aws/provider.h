@@ -48,6 +48,9 @@ provider search_source;
 provider search_keys; /* those that stand in the profile itself */
 provider search_environment;
 
+/* Roles Anywhere (rolesanywhere.c). */
+provider anywhere_find;
+
 /* Metadata services (metadata.c). */
 provider metadata_find_container;
 provider metadata_find_instance;

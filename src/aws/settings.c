@@ -238,6 +238,7 @@ aws_settings_open(const struct aws_options *options, struct error *err)
                 .option_role_session_name = option_copy(options->role_session_name),
                 .option_session_policy = option_copy(options->session_policy),
                 .option_mfa_code = option_copy(options->mfa_code),
+                .anywhere = options->anywhere,
                 .ask_mfa = options->ask_mfa,
                 .ask_context = options->ask_context,
                 .config_path = file_path("AWS_CONFIG_FILE", ".aws/config"),

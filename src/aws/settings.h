@@ -18,6 +18,7 @@ struct aws_settings {
         char *option_role_session_name;
         char *option_session_policy;
         char *option_mfa_code;
+        struct anywhere *anywhere; /* borrowed */
         mfa_asker *ask_mfa;
         void *ask_context;
         bool mfa_code_used; /* a code serves once */

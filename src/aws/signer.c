@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/rolesanywhere.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -44,8 +45,8 @@ credentials_equal(const struct credentials *a, const struct credentials *b)
 }
 
 /* The shortest sessions last 15 minutes: they must not be renewed all the time. */
-static int64_t
-refresh_time(int64_t expires_at, int64_t now)
+int64_t
+signer_refresh_time(int64_t expires_at, int64_t now)
 {
         int64_t part = (expires_at - now) / REFRESH_PART;
 
@@ -72,7 +73,7 @@ signer_renew(struct signer *signer, struct error *err)
         credentials_clear(&signer->credentials);
         signer->credentials = fresh;
         signer->generation++;
-        signer->refresh_at = refresh_time(fresh.expires_at, signer->looked_at);
+        signer->refresh_at = signer_refresh_time(fresh.expires_at, signer->looked_at);
         sigv4_key_clear(&signer->key);
         log_debug("aws-credentials", "access_key_id=%s origin=\"%s\"", fresh.access_key_id,
                   fresh.origin);
@@ -190,6 +191,46 @@ signer_sign(struct signer *signer, const struct signer_request *request, char *l
         if (token)
                 *line = text_format("X-Amz-Security-Token: %s", token);
         return stamp;
+}
+
+bool
+signer_sign_card(struct signer *signer, const struct signer_request *request,
+                 const struct anywhere_card *card, struct signer_stamp *stamp,
+                 char *lines[SIGNER_LINES], struct error *err)
+{
+        const struct skew *skew = skew_of(signer, request->host);
+        struct sigv4_scope scope = { .algorithm = card->algorithm,
+                                     .region = request->region,
+                                     .service = request->service };
+        CLEANUP(buf_cleanup) struct buf authorization = { 0 };
+
+        *stamp = (struct signer_stamp){ .offset = skew ? skew->offset : 0,
+                                        .generation = signer->generation };
+        sigv4_date_time(clock_now() + stamp->offset, scope.date_time);
+        const struct sigv4_header headers[] = {
+                { "content-type", request->content_type }, { "host", request->host },
+                { "x-amz-date", scope.date_time },         { "x-amz-x509", card->certificate },
+                { "x-amz-x509-chain", card->chain },
+        };
+        const struct sigv4_request canonical = {
+                .method = "POST",
+                .path = request->path,
+                .query = request->query,
+                .headers = headers,
+                .header_count = ARRAY_LENGTH(headers) - !card->chain,
+                .body = request->body,
+                .normalize_path = true,
+        };
+
+        if (!sigv4_authorization_x509(&canonical, &scope, card->serial, card->sign, card->context,
+                                      &authorization, err))
+                return false;
+        signer_leave_unsigned(request, lines);
+        lines[1] = text_format("X-Amz-Date: %s", scope.date_time);
+        lines[2] = text_format("Authorization: %s", buf_text(&authorization));
+        lines[3] = text_format("X-Amz-X509: %s", card->certificate);
+        lines[4] = card->chain ? text_format("X-Amz-X509-Chain: %s", card->chain) : NULL;
+        return true;
 }
 
 void

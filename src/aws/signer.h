@@ -8,6 +8,8 @@
 #include "aws/credentials.h"
 #include "aws/sigv4.h"
 
+struct anywhere_card;
+
 struct signer {
         struct aws_settings *settings; /* borrowed */
         struct credentials credentials;
@@ -32,6 +34,9 @@ bool signer_need(struct signer *signer, struct error *err) MUST_CHECK;
 /* Look for credentials anew; true if there are others now than before, ERROR_NOTHING if not. */
 bool signer_renew(struct signer *signer, struct error *err);
 
+/* When credentials that were got at `now` and end then are looked for anew; 0: never. */
+int64_t signer_refresh_time(int64_t expires_at, int64_t now);
+
 /* With what an attempt was signed. */
 struct signer_stamp {
         int64_t offset;
@@ -41,6 +46,7 @@ struct signer_stamp {
 struct signer_request {
         const char *host;
         const char *path;
+        const char *query; /* behind the '?', or NULL */
         const char *region;
         const char *service;
         const char *content_type;
@@ -56,6 +62,13 @@ enum { SIGNER_LINES = 6 };
  */
 struct signer_stamp signer_sign(struct signer *signer, const struct signer_request *request,
                                 char *lines[SIGNER_LINES]);
+/*
+ * The same with a certificate in place of an access key (rolesanywhere.h): whoever has its private
+ * key signs, which can fail and take as long as a token does.
+ */
+bool signer_sign_card(struct signer *signer, const struct signer_request *request,
+                      const struct anywhere_card *card, struct signer_stamp *stamp,
+                      char *lines[SIGNER_LINES], struct error *err) MUST_CHECK;
 /* The same lines without a signature, for the few calls that have none. */
 void signer_leave_unsigned(const struct signer_request *request, char *lines[SIGNER_LINES]);
 

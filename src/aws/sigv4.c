@@ -295,10 +295,16 @@ add_scope(struct buf *out, const struct sigv4_scope *scope)
         buf_format(out, "%.8s/%s/%s/aws4_request", scope->date_time, scope->region, scope->service);
 }
 
+static const char *
+algorithm_of(const struct sigv4_scope *scope)
+{
+        return scope->algorithm ? scope->algorithm : "AWS4-HMAC-SHA256";
+}
+
 void
 sigv4_string_to_sign(const struct sigv4_scope *scope, struct view canonical, struct buf *out)
 {
-        buf_format(out, "AWS4-HMAC-SHA256\n%s\n", scope->date_time);
+        buf_format(out, "%s\n%s\n", algorithm_of(scope), scope->date_time);
         add_scope(out, scope);
         buf_add_byte(out, '\n');
         add_hash(out, canonical);
@@ -355,6 +361,16 @@ sigv4_signature(const struct secret *secret_key, const struct sigv4_scope *scope
         secret_clear(&key);
 }
 
+/* The value of the header; `who` is an access key id or a serial number. */
+static void
+add_authorization(struct buf *out, const struct sigv4_scope *scope, const char *who,
+                  const struct buf *names, const char *signature)
+{
+        buf_format(out, "%s Credential=%s/", algorithm_of(scope), who);
+        add_scope(out, scope);
+        buf_format(out, ", SignedHeaders=%s, Signature=%s", buf_text(names), signature);
+}
+
 void
 sigv4_authorization_kept(const struct sigv4_request *request, const struct sigv4_scope *scope,
                          const char *access_key_id, const struct secret *secret_key,
@@ -378,9 +394,7 @@ sigv4_authorization_kept(const struct sigv4_request *request, const struct sigv4
         sigv4_canonical(request, &canonical, &names);
         sigv4_string_to_sign(scope, view_buf(&canonical), &string);
         sign(&kept->key, view_buf(&string), signature);
-        buf_format(out, "AWS4-HMAC-SHA256 Credential=%s/", access_key_id);
-        add_scope(out, scope);
-        buf_format(out, ", SignedHeaders=%s, Signature=%s", buf_text(&names), signature);
+        add_authorization(out, scope, access_key_id, &names, signature);
 }
 
 void
@@ -398,4 +412,24 @@ sigv4_key_clear(struct sigv4_key *kept)
 {
         secret_clear(&kept->key);
         kept->scope[0] = '\0';
+}
+
+bool
+sigv4_authorization_x509(const struct sigv4_request *request, const struct sigv4_scope *scope,
+                         const char *serial, sigv4_signer *sign_text, void *context,
+                         struct buf *out, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf canonical = { 0 };
+        CLEANUP(buf_cleanup) struct buf names = { 0 };
+        CLEANUP(buf_cleanup) struct buf string = { 0 };
+        CLEANUP(buf_cleanup) struct buf signature = { 0 };
+
+        sigv4_canonical(request, &canonical, &names);
+        sigv4_string_to_sign(scope, view_buf(&canonical), &string);
+        if (!sign_text(context, view_buf(&string), &signature, err))
+                return false;
+        CLEANUP(free_cleanup) char *hex = hex_encode(view_buf(&signature));
+
+        add_authorization(out, scope, serial, &names, hex);
+        return true;
 }

@@ -24,7 +24,8 @@ struct sigv4_request {
 };
 
 struct sigv4_scope {
-        char date_time[17]; /* 20261101T120000Z */
+        const char *algorithm; /* NULL: "AWS4-HMAC-SHA256" */
+        char date_time[17];    /* 20261101T120000Z */
         const char *region;
         const char *service;
 };
@@ -62,5 +63,22 @@ void sigv4_authorization_kept(const struct sigv4_request *request, const struct 
                               const char *access_key_id, const struct secret *secret_key,
                               struct sigv4_key *kept, struct buf *out);
 void sigv4_key_clear(struct sigv4_key *kept);
+
+/*
+ * Sign with the private key of a certificate: SHA-256, RSA as in PKCS #1 v1.5, ECDSA in DER
+ * whatever the curve.  May take as long as a token does.
+ */
+typedef bool sigv4_signer(void *context, struct view message, struct buf *signature,
+                          struct error *err);
+
+/*
+ * The variant of Roles Anywhere: the first two stages are the same, under the scope's algorithm
+ * ("AWS4-X509-RSA-SHA256", "AWS4-X509-ECDSA-SHA256"); the third is a private key's signature over
+ * the string to sign itself, and the certificate's serial number, in decimal, stands for the
+ * access key.
+ */
+bool sigv4_authorization_x509(const struct sigv4_request *request, const struct sigv4_scope *scope,
+                              const char *serial, sigv4_signer *sign, void *context,
+                              struct buf *out, struct error *err) MUST_CHECK;
 
 #endif
