@@ -141,6 +141,19 @@ hash_name(enum hash hash)
         return hashes[hash].name;
 }
 
+bool
+hash_named(const char *name, enum hash *out, struct error *err)
+{
+        for (size_t i = HASH_NONE + 1; i < HASHES; i++) {
+                if (strcmp(hashes[i].name, name) == 0) {
+                        *out = (enum hash)i;
+                        return true;
+                }
+        }
+        error_set(err, ERROR_USAGE, "there is no hash '%s'", name);
+        return error_advise(err, "there are sha256, sha384 and sha512");
+}
+
 size_t
 hash_size(enum hash hash)
 {

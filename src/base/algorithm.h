@@ -46,6 +46,9 @@ enum key_type key_type_of_key(const EVP_PKEY *key);
 const char *hash_name(enum hash hash);
 size_t hash_size(enum hash hash); /* bytes of a digest */
 
+/* The hash with that name; ERROR_USAGE lists those there are. */
+bool hash_named(const char *name, enum hash *out, struct error *err) MUST_CHECK;
+
 /* SHA-256 of some bytes; `out` takes 32 bytes. */
 void sha256(struct view bytes, uint8_t out[32]);
 

@@ -88,6 +88,14 @@ show_add_text(cJSON *object, const char *name, const char *text)
 }
 
 void
+show_add_item(cJSON *array, const char *text)
+{
+        CLEANUP(free_cleanup) char *valid = clean(text, true);
+
+        cJSON_AddItemToArray(array, cJSON_CreateString(valid));
+}
+
+void
 show_add_time(cJSON *object, const char *name, int64_t when)
 {
         char text[CLOCK_TEXT];
@@ -166,11 +174,8 @@ sans_json(const struct wishes *wishes)
 {
         cJSON *sans = cJSON_CreateArray();
 
-        for (size_t i = 0; i < wishes->san_count; i++) {
-                CLEANUP(free_cleanup) char *valid = clean(wishes->sans[i], true);
-
-                cJSON_AddItemToArray(sans, cJSON_CreateString(valid));
-        }
+        for (size_t i = 0; i < wishes->san_count; i++)
+                show_add_item(sans, wishes->sans[i]);
         return sans;
 }
 
@@ -200,6 +205,8 @@ show_order_json(const struct order *order)
         cJSON_AddItemToObject(object, "files", files_json(o));
         add_number(object, "replaces", o->replaces);
         cJSON_AddItemToObject(object, "error", show_error_json(&o->error));
+        cJSON_AddItemToObject(object, "wishes",
+                              order ? show_wishes_json(&o->wishes) : cJSON_CreateNull());
         order_free(nothing);
         return object;
 }
@@ -377,18 +384,6 @@ show_names(struct buf *out, const struct wishes *wishes)
                 show_fact(out, i ? "" : "alternatives", wishes->sans[i]);
 }
 
-static void
-show_usages(struct buf *out, const struct usages *usages)
-{
-        CLEANUP(free_cleanup) char *key_usage = key_usage_format(usages->key_usage);
-
-        show_fact(out, "key usage", key_usage);
-        for (size_t i = 0; i < usages->extended_count; i++)
-                show_fact(out, i ? "" : "extended usage", extended_usage_name(usages->extended[i]));
-        for (size_t i = 0; i < usages->policy_count; i++)
-                show_fact(out, i ? "" : "policy", usages->policies[i]);
-}
-
 static const char *
 answer_text(enum answer answer)
 {
@@ -483,7 +478,7 @@ show_order_text(struct buf *out, const struct order *order)
         if (order->number)
                 show_state(out, order);
         show_names(out, &order->wishes);
-        show_usages(out, &order->wishes.usages);
+        show_wishes_text(out, &order->wishes);
         show_key(out, order);
         show_request(out, order);
         show_certificate(out, order);

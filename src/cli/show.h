@@ -51,6 +51,13 @@ void show_add_time(cJSON *object, const char *name, int64_t when);
 /* A string that is valid UTF-8 whatever `text` is; null for NULL and "". */
 void show_add_text(cJSON *object, const char *name, const char *text);
 
+/* The same as an element of an array. */
+void show_add_item(cJSON *array, const char *text);
+
+/* What was asked for beyond subject and names (show_wishes.c). */
+cJSON *show_wishes_json(const struct wishes *wishes);
+void show_wishes_text(struct buf *out, const struct wishes *wishes);
+
 /* `text` without control characters and broken UTF-8, for terminals; the caller frees. */
 char *show_printable(const char *text);
 

@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "engine/uri.h"
 #include "order/csr.h"
+#include "order/custom.h"
+#include "order/field.h"
 #include "order/name.h"
 #include "order/template.h"
 
@@ -48,9 +50,9 @@ check_combination(const struct options *options, struct error *err)
                 OPTION_CSR, OPTION_KEY_TYPE, OPTION_LABEL, OPTION_ID, OPTION_REPLACE,
         };
         static const enum option_id said_by_csr[] = {
-                OPTION_SUBJECT,    OPTION_SAN,     OPTION_KEY_TYPE,  OPTION_LABEL,
-                OPTION_ID,         OPTION_REPLACE, OPTION_KEY_USAGE, OPTION_EXT_KEY_USAGE,
-                OPTION_POLICY_OID,
+                OPTION_SUBJECT,    OPTION_SAN,       OPTION_KEY_TYPE,  OPTION_LABEL,
+                OPTION_ID,         OPTION_REPLACE,   OPTION_KEY_USAGE, OPTION_EXT_KEY_USAGE,
+                OPTION_POLICY_OID, OPTION_EXTENSION, OPTION_HASH,
         };
 
         if (!refuse_beside(options, OPTION_KEY, "the key exists already", said_by_key,
@@ -217,19 +219,50 @@ read_subject(const struct options *options, struct wishes *wishes, struct error 
         return true;
 }
 
+/* Each text of an option in its normal form, once. */
 static bool
-read_sans(const struct options *options, struct wishes *wishes, struct error *err)
+read_list(const struct options *options, enum option_id id,
+          bool (*parse)(const char *text, char **normal, struct error *err), char ***list,
+          size_t *count, struct error *err)
 {
-        const struct option_value *sans = option_value(options, OPTION_SAN);
+        const struct option_value *value = option_value(options, id);
 
-        for (size_t i = 0; i < sans->count; i++) {
+        for (size_t i = 0; i < value->count; i++) {
                 CLEANUP(free_cleanup) char *normal = NULL;
 
-                if (!san_parse(sans->texts[i], &normal, err))
-                        return error_about(err, "--san %s", sans->texts[i]);
-                wishes_add_san(wishes, normal);
+                if (!parse(value->texts[i], &normal, err))
+                        return error_about(err, "--%s %s", option_row(id)->name, value->texts[i]);
+                if (!text_list_has(*list, *count, normal))
+                        text_list_add(list, count, normal);
         }
         return true;
+}
+
+/* A certificate holds an extension once (RFC 5280, 4.2). */
+static bool
+check_extensions(const struct wishes *wishes, struct error *err)
+{
+        for (size_t i = 0; i < wishes->extension_count; i++) {
+                size_t len = strcspn(wishes->extensions[i], ",:");
+
+                for (size_t j = 0; j < i; j++) {
+                        if (strcspn(wishes->extensions[j], ",:") == len &&
+                            strncmp(wishes->extensions[i], wishes->extensions[j], len) == 0)
+                                return error_set(err, ERROR_USAGE,
+                                                 "extension %.*s is asked for twice", (int)len,
+                                                 wishes->extensions[i]);
+                }
+        }
+        return true;
+}
+
+static bool
+read_extensions(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        return read_list(options, OPTION_SAN, san_parse, &wishes->sans, &wishes->san_count, err) &&
+               read_list(options, OPTION_EXTENSION, custom_parse, &wishes->extensions,
+                         &wishes->extension_count, err) &&
+               check_extensions(wishes, err);
 }
 
 static bool
@@ -269,6 +302,31 @@ read_csr(const char *path, struct order *order, struct error *err)
 }
 
 static bool
+read_hash(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        const char *hash = option_text(options, OPTION_HASH);
+
+        return !hash || hash_named(hash, &wishes->hash, err) ||
+               error_about(err, "%s", option_value(options, OPTION_HASH)->where);
+}
+
+/* What the certificate has to be, whoever made the CSR. */
+static bool
+read_demands(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        const char *length = option_text(options, OPTION_PATH_LENGTH);
+
+        if (length && (strlen(length) != 1 || *length < '0' || *length > '3')) {
+                error_set(err, ERROR_USAGE, "a path length is 0, 1, 2 or 3, not '%s'", length);
+                error_about(err, "%s", option_value(options, OPTION_PATH_LENGTH)->where);
+                return error_advise(err, "AWS Private CA has no template for others");
+        }
+        wishes->path_length = length ? 1 + (unsigned)(*length - '0') : 0;
+        return read_list(options, OPTION_ALLOW_DIFFERENCE, field_allow_parse, &wishes->allowed,
+                         &wishes->allowed_count, err);
+}
+
+static bool
 read_content(const struct options *options, struct order *order, struct error *err)
 {
         const char *path = option_text(options, OPTION_CSR);
@@ -276,8 +334,8 @@ read_content(const struct options *options, struct order *order, struct error *e
 
         if (path)
                 return read_csr(path, order, err);
-        return read_subject(options, wishes, err) && read_sans(options, wishes, err) &&
-               read_usages(options, &wishes->usages, err);
+        return read_subject(options, wishes, err) && read_extensions(options, wishes, err) &&
+               read_usages(options, &wishes->usages, err) && read_hash(options, wishes, err);
 }
 
 static bool
@@ -481,8 +539,9 @@ wish_read(const struct options *options, bool needs_ca, struct order *order, str
 
         return check_combination(options, err) && read_ca(options, needs_ca, wishes, err) &&
                read_token(options, wishes, err) && read_key(options, wishes, err) &&
-               read_content(options, order, err) && read_name(options, wishes, err) &&
-               read_request(options, wishes, err) && read_targets(options, wishes, err);
+               read_content(options, order, err) && read_demands(options, wishes, err) &&
+               read_name(options, wishes, err) && read_request(options, wishes, err) &&
+               read_targets(options, wishes, err);
 }
 
 static void

@@ -38,6 +38,12 @@ name_of_key_type(int value)
 }
 
 static const char *
+name_of_hash(int value)
+{
+        return hash_name((enum hash)value);
+}
+
+static const char *
 name_of_answer(int value)
 {
         static const char *const names[] = { [ANSWER_NO] = "no", [ANSWER_YES] = "yes" };
@@ -65,6 +71,7 @@ name_of_error(int value)
 
 static const struct words state_words = { name_of_state, ORDER_STATES, -1 };
 static const struct words key_type_words = { name_of_key_type, KEY_TYPES, -1 };
+static const struct words hash_words = { name_of_hash, HASHES, -1 };
 static const struct words answer_words = { name_of_answer, ANSWER_YES + 1, -1 };
 static const struct words validity_words = { name_of_validity, VALIDITY_TYPES, -1 };
 static const struct words error_words = { name_of_error, ERROR_KINDS, ERROR_INTERNAL };
@@ -191,6 +198,10 @@ static const struct column {
         BYTES("certificate", certificate),
         BYTES("chain", chain),
         BYTES("root", root),
+        LIST("extensions", wishes.extensions, wishes.extension_count),
+        UNSIGNED("path_length", wishes.path_length),
+        WORD("csr_hash", wishes.hash, hash_words),
+        LIST("allowed_differences", wishes.allowed, wishes.allowed_count),
 };
 
 /* Where row_select_text() puts what is not a column of `orders`. */

@@ -146,8 +146,14 @@ static const char first[] =
         " PRIMARY KEY (ca_arn, serial)"
         ") STRICT, WITHOUT ROWID;";
 
+/* Wishes that a profile may hold. */
+static const char second[] = "ALTER TABLE orders ADD COLUMN extensions TEXT;"
+                             "ALTER TABLE orders ADD COLUMN path_length INTEGER;"
+                             "ALTER TABLE orders ADD COLUMN csr_hash TEXT;"
+                             "ALTER TABLE orders ADD COLUMN allowed_differences TEXT;";
+
 /* Migration i brings a file of version i to version i + 1. */
-static const char *const migrations[] = { first };
+static const char *const migrations[] = { first, second };
 
 bool
 schema_is_current(int64_t version)

@@ -35,10 +35,8 @@ static const struct {
 };
 
 static void
-add_algorithm(struct buf *out, enum key_type type)
+add_algorithm(struct buf *out, enum key_type type, enum hash hash)
 {
-        enum hash hash = key_type_hash(type);
-
         if (key_type_is_ec(type)) {
                 buf_add(out, view_of(ecdsa_algorithm, sizeof(ecdsa_algorithm)));
                 out->data[out->len - 1] = last_arcs[hash].ecdsa;
@@ -119,7 +117,7 @@ add_info(struct buf *out, const struct wishes *wishes, struct view spki, struct 
         }
         buf_add(&fields, spki);
         /* Without a subject the names are critical: RFC 5280, 4.2.1.6. */
-        extensions_write(&extensions, view_buf(&sans), nameless, &wishes->usages);
+        extensions_write(&extensions, view_buf(&sans), nameless, wishes);
         add_attributes(&fields, view_buf(&extensions));
         der_add(out, DER_SEQUENCE, view_buf(&fields));
         return true;
@@ -148,13 +146,15 @@ csr_build(const struct wishes *wishes, struct view spki, const struct signer *si
         }
         if (!add_info(&info, wishes, spki, err))
                 return false;
-        if (!signer->sign(signer->context, key_type_hash(type), view_buf(&info), &signature, err))
+        enum hash hash = wishes_hash(wishes, type);
+
+        if (!signer->sign(signer->context, hash, view_buf(&info), &signature, err))
                 return false;
-        if (!signature_check(key, key_type_hash(type), view_buf(&info), view_buf(&signature), err))
+        if (!signature_check(key, hash, view_buf(&info), view_buf(&signature), err))
                 return false;
         buf_add_byte(&bits, 0); /* no unused bits */
         buf_add(&bits, view_buf(&signature));
-        add_algorithm(&info, type);
+        add_algorithm(&info, type, hash);
         der_add(&info, DER_BIT_STRING, view_buf(&bits));
         buf_clear(csr);
         der_add(csr, DER_SEQUENCE, view_buf(&info));
@@ -232,6 +232,9 @@ request_wishes(X509_REQ *request, struct wishes *wishes, struct error *err)
         text_list_free(wishes->sans, wishes->san_count);
         wishes->sans = facts.sans;
         wishes->san_count = facts.san_count;
+        text_list_free(wishes->extensions, wishes->extension_count);
+        wishes->extensions = facts.others;
+        wishes->extension_count = facts.other_count;
         free(wishes->subject);
         wishes->subject = subject_format(X509_REQ_get_subject_name(request));
         return true;

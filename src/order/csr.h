@@ -40,7 +40,8 @@ bool csr_build(const struct wishes *wishes, struct view spki, const struct signe
  *
  * csr     out, DER
  * spki    out, DER
- * wishes  subject, SANs and usages are taken from it; what the caller had set there is replaced
+ * wishes  subject, SANs, usages and other extensions are taken from it; what the caller had set
+ *         there is replaced
  * errors  ERROR_INPUT; also for a key that is not one of enum key_type, broken extensions, and a
  *         request with neither subject nor alternative name
  */

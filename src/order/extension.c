@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "order/custom.h"
 #include "order/der.h"
 #include "order/name.h"
 #include "order/oid.h"
@@ -15,6 +16,7 @@ extensions_clear(struct extensions *extensions)
 {
         usages_clear(&extensions->usages);
         text_list_free(extensions->sans, extensions->san_count);
+        text_list_free(extensions->others, extensions->other_count);
         *extensions = (struct extensions){ 0 };
 }
 
@@ -75,14 +77,45 @@ read_extended(struct extensions *out, const unsigned char **at, long len)
         return value != NULL;
 }
 
+/* ",cps=URI" for a practice statement, ",qualifier=HEX" for whatever else qualifies a policy. */
+static void
+add_qualifier(struct buf *text, const POLICYQUALINFO *qualifier)
+{
+        unsigned char *der = NULL;
+
+        if (OBJ_obj2nid(qualifier->pqualid) == NID_id_qt_cps) {
+                const ASN1_IA5STRING *uri = qualifier->d.cpsuri;
+
+                buf_add_text(text, ",cps=");
+                buf_add(text, view_of(ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri)));
+                return;
+        }
+        int len = i2d_POLICYQUALINFO(qualifier, &der);
+        CLEANUP(free_cleanup) char *hex = hex_encode(view_of(der, len > 0 ? (size_t)len : 0));
+
+        OPENSSL_free(der);
+        buf_format(text, ",qualifier=%s", hex);
+}
+
+static void
+add_policy(struct extensions *out, const POLICYINFO *policy)
+{
+        CLEANUP(buf_cleanup) struct buf text = { 0 };
+        char oid[OID_TEXT];
+
+        buf_add_text(&text, oid_text(policy->policyid, oid));
+        for (int i = 0; i < sk_POLICYQUALINFO_num(policy->qualifiers); i++)
+                add_qualifier(&text, sk_POLICYQUALINFO_value(policy->qualifiers, i));
+        text_list_add(&out->usages.policies, &out->usages.policy_count, buf_text(&text));
+}
+
 static bool
 read_policies(struct extensions *out, const unsigned char **at, long len)
 {
         CERTIFICATEPOLICIES *value = d2i_CERTIFICATEPOLICIES(NULL, at, len);
 
         for (int i = 0; i < sk_POLICYINFO_num(value); i++)
-                add_object(&out->usages.policies, &out->usages.policy_count,
-                           sk_POLICYINFO_value(value, i)->policyid);
+                add_policy(out, sk_POLICYINFO_value(value, i));
         CERTIFICATEPOLICIES_free(value);
         return value != NULL;
 }
@@ -109,6 +142,20 @@ static const struct {
         { NID_subject_alt_name, read_sans },
 };
 
+static void
+add_other(struct extensions *out, X509_EXTENSION *extension)
+{
+        const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
+        char oid[OID_TEXT];
+        CLEANUP(free_cleanup)
+        char *text = custom_format(oid_text(X509_EXTENSION_get_object(extension), oid),
+                                   X509_EXTENSION_get_critical(extension) != 0,
+                                   view_of(ASN1_STRING_get0_data(value),
+                                           (size_t)ASN1_STRING_length(value)));
+
+        text_list_add(&out->others, &out->other_count, text);
+}
+
 static bool
 read_value(X509_EXTENSION *extension, struct extensions *out)
 {
@@ -122,6 +169,8 @@ read_value(X509_EXTENSION *extension, struct extensions *out)
                 if (readers[i].nid == nid)
                         return readers[i].read(out, &at, len) && at == start + len;
         }
+        if (nid != NID_subject_key_identifier && nid != NID_authority_key_identifier)
+                add_other(out, extension);
         return true;
 }
 
@@ -154,16 +203,22 @@ extensions_read(const STACK_OF(X509_EXTENSION) * list, struct extensions *out)
 /* -- writing ------------------------------------------------------------------------------ */
 
 static void
-add_extension(struct buf *out, int nid, bool critical, struct view value)
+add_object_extension(struct buf *out, const ASN1_OBJECT *object, bool critical, struct view value)
 {
         static const uint8_t yes = 0xff;
         CLEANUP(buf_cleanup) struct buf fields = { 0 };
 
-        der_add_object(&fields, OBJ_nid2obj(nid));
+        der_add_object(&fields, object);
         if (critical)
                 der_add(&fields, DER_BOOLEAN, view_of(&yes, 1));
         der_add(&fields, DER_OCTET_STRING, value);
         der_add(out, DER_SEQUENCE, view_buf(&fields));
+}
+
+static void
+add_extension(struct buf *out, int nid, bool critical, struct view value)
+{
+        add_object_extension(out, OBJ_nid2obj(nid), critical, value);
 }
 
 /* A BIT STRING of named bits has no trailing zero bits (X.690, 11.2.2). */
@@ -207,25 +262,56 @@ add_extended(struct buf *out, const struct usages *usages)
         add_extension(out, NID_ext_key_usage, false, view_buf(&value));
 }
 
+/* PolicyInformation: the identifier and, where there is one, the practice statement's address. */
+static void
+add_policy_information(struct buf *out, const char *policy)
+{
+        CLEANUP(free_cleanup) char *oid = policy_oid(policy);
+        const char *cps = policy_cps(policy);
+        CLEANUP(buf_cleanup) struct buf fields = { 0 };
+        CLEANUP(buf_cleanup) struct buf qualifier = { 0 };
+        CLEANUP(buf_cleanup) struct buf qualifiers = { 0 };
+
+        add_oid(&fields, oid);
+        if (cps) {
+                der_add_object(&qualifier, OBJ_nid2obj(NID_id_qt_cps));
+                der_add(&qualifier, DER_IA5_STRING, view_text(cps));
+                der_add(&qualifiers, DER_SEQUENCE, view_buf(&qualifier));
+                der_add(&fields, DER_SEQUENCE, view_buf(&qualifiers));
+        }
+        der_add(out, DER_SEQUENCE, view_buf(&fields));
+}
+
 static void
 add_policies(struct buf *out, const struct usages *usages)
 {
         CLEANUP(buf_cleanup) struct buf policies = { 0 };
         CLEANUP(buf_cleanup) struct buf value = { 0 };
 
-        for (size_t i = 0; i < usages->policy_count; i++) {
-                CLEANUP(buf_cleanup) struct buf oid = { 0 };
-
-                add_oid(&oid, usages->policies[i]);
-                der_add(&policies, DER_SEQUENCE, view_buf(&oid));
-        }
+        for (size_t i = 0; i < usages->policy_count; i++)
+                add_policy_information(&policies, usages->policies[i]);
         der_add(&value, DER_SEQUENCE, view_buf(&policies));
         add_extension(out, NID_certificate_policies, false, view_buf(&value));
 }
 
-void
-extensions_write(struct buf *out, struct view sans, bool sans_critical, const struct usages *usages)
+static void
+add_custom(struct buf *out, const char *wish)
 {
+        struct custom custom;
+
+        custom_read(wish, &custom);
+        ASN1_OBJECT *object = oid_object(custom.oid);
+
+        assert(object);
+        add_object_extension(out, object, custom.critical, view_buf(&custom.value));
+        ASN1_OBJECT_free(object);
+        buf_clear(&custom.value);
+}
+
+void
+extensions_write(struct buf *out, struct view sans, bool sans_critical, const struct wishes *wishes)
+{
+        const struct usages *usages = &wishes->usages;
         CLEANUP(buf_cleanup) struct buf list = { 0 };
 
         if (usages->key_usage)
@@ -236,6 +322,8 @@ extensions_write(struct buf *out, struct view sans, bool sans_critical, const st
                 add_policies(&list, usages);
         if (sans.len)
                 add_extension(&list, NID_subject_alt_name, sans_critical, sans);
+        for (size_t i = 0; i < wishes->extension_count; i++)
+                add_custom(&list, wishes->extensions[i]);
         if (list.len)
                 der_add(out, DER_SEQUENCE, view_buf(&list));
 }

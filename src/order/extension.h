@@ -7,7 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/bytes.h"
-#include "order/usage.h"
+#include "order/order.h"
 
 struct extensions {
         bool has_basic_constraints;
@@ -16,6 +16,9 @@ struct extensions {
         struct usages usages;
         char **sans; /* as san_list() gives them */
         size_t san_count;
+        char **others; /* all that have no member here, but key identifiers, as custom_format()
+                          writes them */
+        size_t other_count;
         char problem[192]; /* the first thing that is wrong with them; "" if nothing is */
 };
 
@@ -32,6 +35,6 @@ void extensions_read(const STACK_OF(X509_EXTENSION) * list, struct extensions *o
  * there are none.  `sans` is the DER of GeneralNames, or empty.
  */
 void extensions_write(struct buf *out, struct view sans, bool sans_critical,
-                      const struct usages *usages);
+                      const struct wishes *wishes);
 
 #endif

@@ -32,8 +32,8 @@ char *subject_common_name(const X509_NAME *name);
 
 /*
  * Read one TYPE:VALUE of the command line and normalise it: dns (IDNs to A-labels, lower case,
- * wildcard only as the whole first label), ip (v4, v6), email, uri, rid, upn, dirname (RFC 4514),
- * othername (OID;UTF8:text).
+ * wildcard only as the whole first label), ip (v4, v6), email, uri, rid, upn, krb5 (a Kerberos
+ * principal), dirname (RFC 4514), othername (OID;UTF8:text, OID;IA5:text, OID;DER:hex).
  *
  * normal  out, the text in its normal form ("dns:device-1.example"); the caller frees
  */

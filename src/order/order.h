@@ -69,11 +69,18 @@ struct wishes {
         char **sans;   /* "dns:a.example", as san_parse() normalises them */
         size_t san_count;
         struct usages usages; /* --key-usage, --ext-key-usage, --policy-oid */
+        char **extensions;    /* --extension, as custom_parse() normalises them */
+        size_t extension_count;
+        unsigned path_length; /* --path-length, plus one; 0: not asked for */
+        enum hash hash;       /* --hash: of the CSR's signature; HASH_NONE: goes with the key */
 
         char *template_arn;
         struct validity validity;
         int64_t not_before;      /* 0: not asked for */
         char *signing_algorithm; /* --signing-algorithm, or NULL: chosen from the CA's key */
+
+        char **allowed; /* --allow-difference, as field_allow_parse() has them */
+        size_t allowed_count;
 
         unsigned stores;  /* enum order_store */
         unsigned formats; /* enum order_format */
@@ -167,6 +174,9 @@ void order_token_clear(struct order_token *token);
 void wishes_clear(struct wishes *wishes);
 void wishes_copy(struct wishes *to, const struct wishes *from);
 void wishes_add_san(struct wishes *wishes, const char *san);
+
+/* The hash that signs the CSR, for a key of that type. */
+enum hash wishes_hash(const struct wishes *wishes, enum key_type type);
 void wishes_add_attribute(struct wishes *wishes, const char *name, const char *value);
 
 /* Replace the attributes by those of `from`, which has none afterwards. */

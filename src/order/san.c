@@ -8,11 +8,9 @@
 
 #include "order/name.h"
 #include "order/oid.h"
+#include "order/othername.h"
 #include "order/text_list.h"
 #include "order/utf8.h"
-
-/* userPrincipalName, the otherName of Windows logon. */
-#define UPN_OID "1.3.6.1.4.1.311.20.2.3"
 
 enum { DNS_MOST = 253, LABEL_MOST = 63, LOCAL_PART_MOST = 64, VALUE_MOST = 4096 };
 
@@ -230,32 +228,6 @@ normal_rid(const char *value, char **normal)
 }
 
 static const char *
-text_rule(const char *value)
-{
-        if (!*value)
-                return "it is empty";
-        if (utf8_length(view_text(value)) < 0)
-                return "it is not UTF-8";
-        if (utf8_has_control(view_text(value)))
-                return "it holds a control character";
-        return NULL;
-}
-
-static const char *
-normal_upn(const char *value, char **normal)
-{
-        const char *at = strrchr(value, '@');
-        const char *rule = text_rule(value);
-
-        if (rule)
-                return rule;
-        if (!at || at == value || !at[1])
-                return "it is not of the form user@realm";
-        *normal = text_copy(value);
-        return NULL;
-}
-
-static const char *
 normal_dirname(const char *value, char **normal)
 {
         CLEANUP(subject_cleanup) X509_NAME *name = NULL;
@@ -267,24 +239,6 @@ normal_dirname(const char *value, char **normal)
                 return "it is empty";
         *normal = subject_format(name);
         return NULL;
-}
-
-static const char *
-normal_othername(const char *value, char **normal)
-{
-        size_t len = strcspn(value, ";");
-        CLEANUP(free_cleanup) char *oid = text_copy_length(value, len);
-        const char *text = value + len;
-
-        if (!oid_is_dotted(oid) || !text_starts(text, ";UTF8:"))
-                return "it is not of the form OID;UTF8:text";
-        if (strcmp(oid, UPN_OID) == 0)
-                return "this object identifier is written upn:user@realm";
-        const char *rule = text_rule(text + strlen(";UTF8:"));
-
-        if (!rule)
-                *normal = text_copy(value);
-        return rule;
 }
 
 /* -- building ----------------------------------------------------------------------------- */
@@ -334,43 +288,6 @@ build_dirname(GENERAL_NAME *name, int type, const char *value)
         return true;
 }
 
-static bool
-build_utf8_other(GENERAL_NAME *name, const char *oid, const char *text)
-{
-        ASN1_OBJECT *object = oid_object(oid);
-        ASN1_TYPE *value = ASN1_TYPE_new();
-        ASN1_UTF8STRING *string = ASN1_UTF8STRING_new();
-
-        if (!object || !value || !string || !ASN1_STRING_set(string, text, -1)) {
-                ASN1_OBJECT_free(object);
-                ASN1_TYPE_free(value);
-                ASN1_UTF8STRING_free(string);
-                return false;
-        }
-        ASN1_TYPE_set(value, V_ASN1_UTF8STRING, string);
-        if (GENERAL_NAME_set0_othername(name, object, value))
-                return true;
-        ASN1_OBJECT_free(object);
-        ASN1_TYPE_free(value);
-        return false;
-}
-
-static bool
-build_upn(GENERAL_NAME *name, int type, const char *value)
-{
-        (void)type;
-        return build_utf8_other(name, UPN_OID, value);
-}
-
-static bool
-build_othername(GENERAL_NAME *name, int type, const char *value)
-{
-        CLEANUP(free_cleanup) char *oid = text_copy_length(value, strcspn(value, ";"));
-
-        (void)type;
-        return build_utf8_other(name, oid, strstr(value, ";UTF8:") + strlen(";UTF8:"));
-}
-
 static const struct kind {
         const char *name;
         int type;
@@ -382,9 +299,10 @@ static const struct kind {
         { "email", GEN_EMAIL, normal_email, build_ia5 },
         { "uri", GEN_URI, normal_uri, build_ia5 },
         { "rid", GEN_RID, normal_rid, build_rid },
-        { "upn", GEN_OTHERNAME, normal_upn, build_upn },
+        { "upn", GEN_OTHERNAME, upn_normal, upn_build },
+        { "krb5", GEN_OTHERNAME, krb5_normal, krb5_build },
         { "dirname", GEN_DIRNAME, normal_dirname, build_dirname },
-        { "othername", GEN_OTHERNAME, normal_othername, build_othername },
+        { "othername", GEN_OTHERNAME, othername_normal, othername_build },
 };
 
 /* What san_list() says of a name that it cannot say otherwise: its DER in hex. */
@@ -416,8 +334,8 @@ san_parse(const char *text, char **normal, struct error *err)
         if (!kind) {
                 error_set(err, ERROR_USAGE, "'%.80s' is no alternative name of a known type", text);
                 return error_advise(err, "write dns:NAME, ip:ADDRESS, email:ADDRESS, uri:URI, "
-                                         "rid:OID, upn:USER@REALM, dirname:RFC4514 or "
-                                         "othername:OID;UTF8:TEXT");
+                                         "rid:OID, upn:USER@REALM, krb5:NAME@REALM, "
+                                         "dirname:RFC4514 or othername:OID;UTF8:TEXT");
         }
         const char *rule = strlen(value) > VALUE_MOST ? "it is longer than 4096 bytes"
                                                       : kind->normal(value, &fresh);
@@ -516,20 +434,6 @@ ip_text(const ASN1_OCTET_STRING *string)
         return text_format("ip:%s", text);
 }
 
-static char *
-other_text(const OTHERNAME *other)
-{
-        CLEANUP(free_cleanup) char *prefix = NULL;
-        char oid[OID_TEXT];
-
-        if (ASN1_TYPE_get(other->value) != V_ASN1_UTF8STRING)
-                return NULL;
-        oid_text(other->type_id, oid);
-        prefix = strcmp(oid, UPN_OID) == 0 ? text_copy("upn")
-                                           : text_format("othername:%s;UTF8", oid);
-        return string_text(prefix, other->value->value.utf8string, false);
-}
-
 /* The form san_parse() reads, not yet normal; NULL where there is none. */
 static char *
 plain_text(const GENERAL_NAME *name)
@@ -548,7 +452,7 @@ plain_text(const GENERAL_NAME *name)
         case GEN_RID:
                 return text_format("rid:%s", oid_text(name->d.registeredID, oid));
         case GEN_OTHERNAME:
-                return other_text(name->d.otherName);
+                return othername_text(name->d.otherName);
         case GEN_DIRNAME: {
                 CLEANUP(free_cleanup) char *text = subject_format(name->d.directoryName);
 

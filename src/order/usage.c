@@ -212,14 +212,70 @@ usages_add_extended(struct usages *usages, const char *names, struct error *err)
         return add_names(usages, names, "extended key usage", add_extended, err);
 }
 
-bool
-usages_add_policy(struct usages *usages, const char *oid, struct error *err)
+/* -- policies ----------------------------------------------------------------------------- */
+
+static const char cps_mark[] = ",cps=";
+
+/* An IA5String that is a URI: RFC 5280, 4.2.1.4 has no bound, the API takes 256 characters. */
+enum { CPS_MOST = 256 };
+
+char *
+policy_oid(const char *policy)
 {
-        if (!oid_is_dotted(oid)) {
-                error_set(err, ERROR_USAGE, "'%s' is not a policy's object identifier", oid);
-                return error_advise(err, "write numbers with dots, such as 1.3.6.1.4.1.99999.1");
+        return text_copy_length(policy, strcspn(policy, ","));
+}
+
+const char *
+policy_cps(const char *policy)
+{
+        const char *mark = strstr(policy, cps_mark);
+
+        return mark ? mark + strlen(cps_mark) : NULL;
+}
+
+/* The rule that the address of a practice statement breaks, or NULL. */
+static const char *
+cps_rule(const char *uri)
+{
+        size_t scheme = strspn(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "0123456789+-.");
+
+        if (strlen(uri) > CPS_MOST)
+                return "the address of the practice statement is longer than 256 characters";
+        if (!isalpha((unsigned char)uri[0]) || uri[scheme] != ':' || !uri[scheme + 1])
+                return "the practice statement's address is a URI such as https://pki.example/cps";
+        for (const char *at = uri; *at; at++) {
+                if (*at <= ' ' || *at > '~')
+                        return "the practice statement's address holds visible ASCII only; write "
+                               "others as %HH";
         }
-        add_once(&usages->policies, &usages->policy_count, oid);
+        return NULL;
+}
+
+bool
+usages_add_policy(struct usages *usages, const char *policy, struct error *err)
+{
+        CLEANUP(free_cleanup) char *oid = policy_oid(policy);
+        const char *rest = policy + strlen(oid);
+        const char *cps = *rest ? policy_cps(policy) : NULL;
+        const char *rule = cps ? cps_rule(cps) : NULL;
+
+        if (!oid_is_dotted(oid) || (*rest && !text_starts(rest, cps_mark))) {
+                error_set(err, ERROR_USAGE, "'%s' is not a policy's object identifier", policy);
+                return error_advise(err, "write numbers with dots, such as 1.3.6.1.4.1.99999.1, "
+                                         "and the practice statement as OID,cps=URI");
+        }
+        if (rule)
+                return error_set(err, ERROR_USAGE, "policy %s: %s", oid, rule);
+        for (size_t i = 0; i < usages->policy_count; i++) {
+                CLEANUP(free_cleanup) char *other = policy_oid(usages->policies[i]);
+
+                if (strcmp(other, oid) != 0 || strcmp(usages->policies[i], policy) == 0)
+                        continue;
+                error_set(err, ERROR_USAGE, "policy %s is given twice, in two ways", oid);
+                return error_advise(err, "a certificate names a policy once (RFC 5280, 4.2.1.4)");
+        }
+        add_once(&usages->policies, &usages->policy_count, policy);
         return true;
 }
 

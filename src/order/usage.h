@@ -25,7 +25,7 @@ struct usages {
         unsigned key_usage; /* enum key_usage bits; 0: none asked for */
         char **extended;    /* dotted OIDs */
         size_t extended_count;
-        char **policies; /* dotted OIDs */
+        char **policies; /* "OID" or "OID,cps=URI", as usages_add_policy() has them */
         size_t policy_count;
 };
 
@@ -38,8 +38,18 @@ bool usages_add_key_usage(struct usages *usages, const char *names, struct error
 /* "clientAuth,1.3.6.1.4.1.311.20.2.2": names or dotted OIDs; adds. */
 bool usages_add_extended(struct usages *usages, const char *names, struct error *err) MUST_CHECK;
 
-/* A dotted OID; adds. */
-bool usages_add_policy(struct usages *usages, const char *oid, struct error *err) MUST_CHECK;
+/*
+ * A policy's dotted OID, where need be with the address of its practice statement behind it:
+ * "1.3.6.1.4.1.99999.1,cps=https://pki.example/cps" (RFC 5280, 4.2.1.4); adds.  The same OID twice
+ * is an error unless it says the same.
+ */
+bool usages_add_policy(struct usages *usages, const char *policy, struct error *err) MUST_CHECK;
+
+/* The OID of a policy; the caller frees. */
+char *policy_oid(const char *policy);
+
+/* The URI of its practice statement, borrowed from `policy`; NULL without one. */
+const char *policy_cps(const char *policy);
 
 /* "digitalSignature, keyEncipherment"; the caller frees. */
 char *key_usage_format(unsigned key_usage);

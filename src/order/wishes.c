@@ -5,6 +5,19 @@
 #include "order/order.h"
 #include "order/text_list.h"
 
+/* The members that are lists of texts, each with the option that asks for one. */
+static const struct {
+        const char *option;
+        size_t list;
+        size_t count;
+} lists[] = {
+        { "--san", offsetof(struct wishes, sans), offsetof(struct wishes, san_count) },
+        { "--extension", offsetof(struct wishes, extensions),
+          offsetof(struct wishes, extension_count) },
+        { "--allow-difference", offsetof(struct wishes, allowed),
+          offsetof(struct wishes, allowed_count) },
+};
+
 /* The members that are plain texts, each with the option that asks for it. */
 static const struct {
         const char *option;
@@ -39,6 +52,30 @@ text_of(const struct wishes *wishes, size_t index)
         return *(char *const *)(const void *)((const char *)wishes + texts[index].offset);
 }
 
+static char ***
+list_slot(struct wishes *wishes, size_t index)
+{
+        return (char ***)(void *)((char *)wishes + lists[index].list);
+}
+
+static size_t *
+count_slot(struct wishes *wishes, size_t index)
+{
+        return (size_t *)(void *)((char *)wishes + lists[index].count);
+}
+
+static char *const *
+list_of(const struct wishes *wishes, size_t index)
+{
+        return *(char *const *const *)(const void *)((const char *)wishes + lists[index].list);
+}
+
+static size_t
+count_of(const struct wishes *wishes, size_t index)
+{
+        return *(const size_t *)(const void *)((const char *)wishes + lists[index].count);
+}
+
 static void
 attributes_clear(struct wishes *wishes)
 {
@@ -58,7 +95,8 @@ wishes_clear(struct wishes *wishes)
                 free(*text_slot(wishes, i));
         free(wishes->subject);
         buf_clear(&wishes->given_id);
-        text_list_free(wishes->sans, wishes->san_count);
+        for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+                text_list_free(*list_slot(wishes, i), *count_slot(wishes, i));
         usages_clear(&wishes->usages);
         attributes_clear(wishes);
         *wishes = (struct wishes){ 0 };
@@ -75,9 +113,12 @@ wishes_copy(struct wishes *to, const struct wishes *from)
         copy.given_id = (struct buf){ 0 };
         if (from->given_id.len)
                 buf_set(&copy.given_id, view_buf(&from->given_id));
-        copy.sans = NULL;
-        copy.san_count = 0;
-        text_list_copy(&copy.sans, &copy.san_count, from->sans, from->san_count);
+        for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+                *list_slot(&copy, i) = NULL;
+                *count_slot(&copy, i) = 0;
+                text_list_copy(list_slot(&copy, i), count_slot(&copy, i), list_of(from, i),
+                               count_of(from, i));
+        }
         copy.usages = (struct usages){ 0 };
         usages_copy(&copy.usages, &from->usages);
         copy.attributes = NULL;
@@ -92,6 +133,12 @@ void
 wishes_add_san(struct wishes *wishes, const char *san)
 {
         text_list_add(&wishes->sans, &wishes->san_count, san);
+}
+
+enum hash
+wishes_hash(const struct wishes *wishes, enum key_type type)
+{
+        return wishes->hash != HASH_NONE ? wishes->hash : key_type_hash(type);
 }
 
 void
@@ -171,6 +218,23 @@ lists_equal(const char *option, char *const *recorded, size_t recorded_count, ch
 }
 
 static bool
+all_lists_equal(const struct wishes *recorded, const struct wishes *now, char **difference)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+                if (!lists_equal(lists[i].option, list_of(recorded, i), count_of(recorded, i),
+                                 list_of(now, i), count_of(now, i), difference))
+                        return false;
+        }
+        return true;
+}
+
+static char *
+path_length_text(const struct wishes *wishes)
+{
+        return wishes->path_length ? text_format("%u", wishes->path_length - 1) : NULL;
+}
+
+static bool
 usages_equal(const struct usages *recorded, const struct usages *now, char **difference)
 {
         if (now->key_usage && now->key_usage != recorded->key_usage)
@@ -214,6 +278,12 @@ key_wishes_equal(const struct wishes *recorded, const struct wishes *now, char *
                 return differs(difference, "--key-type",
                                text_copy(key_type_name(recorded->key_type)),
                                text_copy(key_type_name(now->key_type)));
+        if (now->hash != HASH_NONE && now->hash != recorded->hash)
+                return differs(difference, "--hash", text_copy(hash_name(recorded->hash)),
+                               text_copy(hash_name(now->hash)));
+        if (now->path_length && now->path_length != recorded->path_length)
+                return differs(difference, "--path-length", path_length_text(recorded),
+                               path_length_text(now));
         if (now->given_id.len &&
             !view_equal(view_buf(&now->given_id), view_buf(&recorded->given_id)))
                 return differs(difference, "--id", hex_encode(view_buf(&recorded->given_id)),
@@ -286,8 +356,7 @@ wishes_equal(const struct wishes *recorded, const struct wishes *now, char **dif
 {
         return texts_equal(recorded, now, difference) &&
                subjects_equal(recorded, now, difference) &&
-               lists_equal("--san", recorded->sans, recorded->san_count, now->sans, now->san_count,
-                           difference) &&
+               all_lists_equal(recorded, now, difference) &&
                usages_equal(&recorded->usages, &now->usages, difference) &&
                times_equal(recorded, now, difference) &&
                key_wishes_equal(recorded, now, difference) &&

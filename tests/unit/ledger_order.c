@@ -174,6 +174,7 @@ static const struct member {
         MEMBER(NUMBER, delivered_at),
         MEMBER(NUMBER, installed_at),
         MEMBER(UNSIGNED, wishes.usages.key_usage),
+        MEMBER(UNSIGNED, wishes.path_length),
         MEMBER(UNSIGNED, wishes.stores),
         MEMBER(UNSIGNED, wishes.formats),
         MEMBER(UNSIGNED, issue_failures),
@@ -190,6 +191,7 @@ static const struct member {
         { "evidence.never_extractable", WORD, offsetof(struct order, evidence.never_extractable),
           ANSWER_YES },
         { "wishes.key_type", WORD, offsetof(struct order, wishes.key_type), KEY_RSA_3072 },
+        { "wishes.hash", WORD, offsetof(struct order, wishes.hash), HASH_SHA384 },
         { "wishes.validity.type", WORD, offsetof(struct order, wishes.validity.type),
           VALIDITY_END_DATE },
 };
@@ -260,6 +262,10 @@ order_full(const char *name)
         add_text(&usages->extended, &usages->extended_count, "1.3.6.1.5.5.7.3.2");
         add_text(&usages->extended, &usages->extended_count, "1.3.6.1.4.1.311.20.2.2");
         add_text(&usages->policies, &usages->policy_count, "2.23.140.1.2.1");
+        add_text(&usages->policies, &usages->policy_count, "1.2.3,cps=https://pki.example/a,b");
+        add_text(&order->wishes.extensions, &order->wishes.extension_count, "1.2.3,critical:0500");
+        add_text(&order->wishes.extensions, &order->wishes.extension_count, "1.2.4:0500");
+        add_text(&order->wishes.allowed, &order->wishes.allowed_count, "not-after");
         wishes_add_attribute(&order->wishes, "plain", "value");
         wishes_add_attribute(&order->wishes, "with=equals\nand\\", "a=b\n\\=");
         wishes_add_attribute(&order->wishes, "empty", "");
@@ -339,6 +345,8 @@ assert_orders_equal(const struct order *a, const struct order *b)
                            y->usages.extended_count);
         assert_lists_equal(x->usages.policies, x->usages.policy_count, y->usages.policies,
                            y->usages.policy_count);
+        assert_lists_equal(x->extensions, x->extension_count, y->extensions, y->extension_count);
+        assert_lists_equal(x->allowed, x->allowed_count, y->allowed, y->allowed_count);
         assert_int_equal(x->attribute_count, y->attribute_count);
         for (size_t i = 0; i < x->attribute_count; i++) {
                 assert_texts_equal("attribute", x->attributes[i].name, y->attributes[i].name);

@@ -3,6 +3,7 @@
 
 #include "order/cert.h"
 #include "order/csr.h"
+#include "order/text_list.h"
 #include "tests/unit/maker.h"
 #include "tests/unit/unit.h"
 
@@ -54,6 +55,10 @@ fill(struct wishes *wishes)
                     err);
         assert_done(usages_add_extended(&wishes->usages, "clientAuth,1.2.3.4", &err), err);
         assert_done(usages_add_policy(&wishes->usages, "1.3.6.1.4.1.99999.1", &err), err);
+        assert_done(usages_add_policy(&wishes->usages, "1.2.3,cps=https://pki.example/cps", &err),
+                    err);
+        text_list_add(&wishes->extensions, &wishes->extension_count, "1.2.3.4,critical:0500");
+        text_list_add(&wishes->extensions, &wishes->extension_count, "1.2.3.5:020101");
 }
 
 static bool

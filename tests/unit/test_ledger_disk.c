@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "ledger/internal.h"
+#include "order/text_list.h"
 #include "tests/unit/ledger_order.h"
 
 enum { NOW = 1795305600, SKIPPED = 77 };
@@ -335,6 +336,36 @@ a_file_of_a_newer_version_is_refused_and_left_as_it_is(void **state)
         assert_true(view_equal(view_buf(&before), view_buf(&after)));
 }
 
+/* What the first version wrote has none of the later columns; its digests have to hold. */
+static void
+a_file_of_the_first_version_is_brought_up_to_date_and_still_proves_itself(void **state)
+{
+        CLEANUP(order_cleanup) struct order *order = order_planned("device-1");
+        CLEANUP(order_cleanup) struct order *back = NULL;
+        struct error err = { 0 };
+        struct ledger *ledger = open_ledger(*state);
+        int64_t links = 0;
+
+        assert_done(ledger_insert(ledger, order, NOW, &err), err);
+        ledger_close(ledger);
+        execute(*state, "ALTER TABLE orders DROP COLUMN extensions;"
+                        "ALTER TABLE orders DROP COLUMN path_length;"
+                        "ALTER TABLE orders DROP COLUMN csr_hash;"
+                        "ALTER TABLE orders DROP COLUMN allowed_differences;"
+                        "PRAGMA user_version = 1");
+        CLEANUP(close_cleanup) struct ledger *again = open_ledger(*state);
+
+        back = ledger_get(again, order->number, &err);
+        assert_done(back, err);
+        assert_orders_equal(back, order);
+        assert_done(ledger_verify(again, &links, &err), err);
+        assert_int_equal(links, 1);
+        buf_set(&order->key_id, view_text("id"));
+        text_list_add(&order->wishes.extensions, &order->wishes.extension_count, "1.2.3:0500");
+        assert_done(ledger_update(again, order, "again", NOW, &err), err);
+        assert_done(ledger_verify(again, &links, &err), err);
+}
+
 static void
 somebody_elses_database_is_refused(void **state)
 {
@@ -500,6 +531,7 @@ main(void)
                 CASE(a_ledger_cannot_be_made_in_a_read_only_folder),
                 CASE(a_disk_that_was_mounted_read_only_can_be_read),
                 CASE(a_file_of_a_newer_version_is_refused_and_left_as_it_is),
+                CASE(a_file_of_the_first_version_is_brought_up_to_date_and_still_proves_itself),
                 CASE(somebody_elses_database_is_refused),
                 CASE(a_file_of_garbage_is_called_corrupt),
                 CASE(an_empty_file_is_a_new_ledger),

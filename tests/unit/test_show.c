@@ -1,6 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include "cli/show.h"
+#include "order/text_list.h"
 
 /* The members of an order's object, in the order that cli.md has them. */
 static const char *const members[] = {
@@ -22,6 +23,7 @@ static const char *const members[] = {
         "files",
         "replaces",
         "error",
+        "wishes",
 };
 
 static const cJSON *
@@ -110,6 +112,40 @@ without_an_order_there_are_the_same_members_with_nothing_in_them(void **state)
         assert_true(cJSON_IsNull(at(json, "state")));
         assert_true(cJSON_IsNull(at(json, "sans")));
         cJSON_Delete(json);
+}
+
+static void
+the_wishes_are_shown_part_by_part(void **state)
+{
+        struct order *order = delivered();
+        struct wishes *wishes = &order->wishes;
+        struct error err = { 0 };
+
+        (void)state;
+        assert_done(usages_add_key_usage(&wishes->usages, "keyAgreement,digitalSignature", &err),
+                    err);
+        assert_done(usages_add_extended(&wishes->usages, "clientAuth,1.2.3", &err), err);
+        assert_done(usages_add_policy(&wishes->usages, "1.2.3,cps=https://pki.example/", &err),
+                    err);
+        text_list_add(&wishes->extensions, &wishes->extension_count, "1.2.4,critical:0500");
+        text_list_add(&wishes->allowed, &wishes->allowed_count, "extension:1.2.9");
+        wishes->path_length = 1;
+        wishes->hash = HASH_SHA384;
+        wishes->validity = (struct validity){ VALIDITY_MONTHS, 13 };
+        cJSON *json = show_wishes_json(wishes);
+        char *text = cJSON_PrintUnformatted(json);
+
+        assert_string_equal(
+                text, "{\"profile\":null,\"key_usage\":[\"digitalSignature\",\"keyAgreement\"],"
+                      "\"ext_key_usage\":[\"clientAuth\",\"1.2.3\"],"
+                      "\"policies\":[{\"oid\":\"1.2.3\",\"cps\":\"https://pki.example/\"}],"
+                      "\"extensions\":[{\"oid\":\"1.2.4\",\"critical\":true,\"value\":\"0500\"}],"
+                      "\"path_length\":0,\"hash\":\"sha384\",\"validity\":\"13mo\","
+                      "\"not_before\":null,\"signing_algorithm\":null,"
+                      "\"allowed_differences\":[\"extension:1.2.9\"]}");
+        cJSON_free(text);
+        cJSON_Delete(json);
+        order_free(order);
 }
 
 static void
@@ -298,6 +334,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_order_has_exactly_the_members_that_were_promised),
                 cmocka_unit_test(without_an_order_there_are_the_same_members_with_nothing_in_them),
+                cmocka_unit_test(the_wishes_are_shown_part_by_part),
                 cmocka_unit_test(an_error_keeps_its_sentences_and_what_aws_said),
                 cmocka_unit_test(an_error_reads_in_three_lines),
                 cmocka_unit_test(an_error_is_broken_between_words_at_the_width_of_the_terminal),

@@ -114,6 +114,35 @@ policies_are_numbers_once_each(void **state)
 }
 
 static void
+a_policy_may_name_its_practice_statement(void **state)
+{
+        static const char *const wrong[] = {
+                "1.2.3,cps=",
+                "1.2.3,cps=pki.example",
+                "1.2.3,cps=https:",
+                "1.2.3,cps=https://a b",
+                "1.2.3,notice=x",
+                "1.2.3,",
+                "1.2.3,cps=https://b\xc3\xbc",
+        };
+        static const char policy[] = "1.3.6.1.4.1.99999.1,cps=https://pki.example/cps?a,b";
+        CLEANUP(usages_cleanup) struct usages usages = { 0 };
+        CLEANUP(free_cleanup) char *oid = policy_oid(policy);
+        struct error err = { 0 };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
+                assert_refused(usages_add_policy(&usages, wrong[i], &err), err, ERROR_USAGE);
+        assert_done(usages_add_policy(&usages, policy, &err), err);
+        assert_done(usages_add_policy(&usages, policy, &err), err);
+        assert_refused(usages_add_policy(&usages, oid, &err), err, ERROR_USAGE);
+        assert_int_equal(usages.policy_count, 1);
+        assert_string_equal(oid, "1.3.6.1.4.1.99999.1");
+        assert_string_equal(policy_cps(usages.policies[0]), "https://pki.example/cps?a,b");
+        assert_null(policy_cps(oid));
+}
+
+static void
 a_copy_replaces_what_was_there(void **state)
 {
         CLEANUP(usages_cleanup) struct usages from = { 0 };
@@ -141,6 +170,7 @@ main(void)
                 cmocka_unit_test(extended_usages_are_names_or_numbers_once_each),
                 cmocka_unit_test(what_is_no_extended_usage_is_refused_and_adds_nothing),
                 cmocka_unit_test(policies_are_numbers_once_each),
+                cmocka_unit_test(a_policy_may_name_its_practice_statement),
                 cmocka_unit_test(a_copy_replaces_what_was_there),
         };
 
