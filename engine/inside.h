@@ -16,6 +16,7 @@
 struct module {
         CK_FUNCTION_LIST *calls;
         char *path;
+        char *init_args;    /* for pReserved, or NULL */
         bool cannot_lock;   /* CKR_CANT_LOCK: one thread at a time */
         bool finalize_ours; /* our own C_Initialize succeeded */
         CK_INFO info;
@@ -27,8 +28,14 @@ struct modules {
         struct buf notes;
 };
 
-/* Slots with a token, as of now; what the module looks for anew.  The caller frees `*slots`. */
-CK_RV module_slots(struct module *module, CK_SLOT_ID **slots, CK_ULONG *count);
+/*
+ * Slots with a token as of now (`present`), or all; the module looks anew.  The caller frees
+ * `*slots`.
+ */
+CK_RV module_slots(struct module *module, bool present, CK_SLOT_ID **slots, CK_ULONG *count);
+
+/* What the slot alone says of itself. */
+CK_RV module_slot_facts(struct module *module, CK_SLOT_ID slot, struct token_facts *facts);
 
 /* What slot and token say of themselves; false when the slot does not answer. */
 CK_RV module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_facts *facts);

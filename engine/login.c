@@ -36,13 +36,14 @@ flags_allow(struct token *token, struct error *err)
 static bool
 fetch_pin(struct token *token, struct error *err)
 {
-        if (token->pin.data)
+        if (token->pin.data ||
+            pin_kept(token->facts.manufacturer, token->facts.serial, &token->pin))
                 return true;
         if (!token->retry_pin && !pin_guard_check(token->guard_folder, token->facts.manufacturer,
                                                   token->facts.serial, &token->source, err))
                 return false;
-        return pin_read(&token->source, token->facts.label, token->ask, token->ask_context,
-                        &token->pin, err);
+        return pin_read_for(&token->source, token->facts.label, token->facts.serial, token->ask,
+                            token->ask_context, &token->pin, err);
 }
 
 /* A refused PIN is forgotten here and remembered by the guard. */

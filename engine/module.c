@@ -147,7 +147,7 @@ load(const char *path, char **found, struct error *err)
 
 /* C_Initialize as PKCS #11 and the modules want it. */
 static CK_RV
-initialize(struct module *module, const char *init_args)
+initialize(struct module *module)
 {
         /* NSS reads one pointer behind the structure, which has to be NULL.  pReserved stays NULL
          * without a text: OpenSC refuses an empty one. */
@@ -155,10 +155,9 @@ initialize(struct module *module, const char *init_args)
                 CK_C_INITIALIZE_ARGS args;
                 void *behind;
         } locking = { .args = { .flags = CKF_OS_LOCKING_OK } };
-        CLEANUP(free_cleanup) char *text = text_copy(init_args);
 
-        if (text && *text)
-                locking.args.pReserved = text;
+        if (module->init_args && *module->init_args)
+                locking.args.pReserved = module->init_args;
         CK_RV rv = MODULE_CALL(module->calls->C_Initialize(&locking));
 
         if (rv == CKR_CANT_LOCK) {
@@ -171,27 +170,40 @@ initialize(struct module *module, const char *init_args)
 }
 
 static bool
+module_start(struct module *module, struct error *err)
+{
+        CK_RV rv = initialize(module);
+        struct error reason = { 0 };
+
+        if (rv == CKR_OK) {
+                (void)MODULE_CALL(module->calls->C_GetInfo(&module->info));
+                return true;
+        }
+        ckr_error(&reason, rv, "the PKCS #11 module does not start");
+        error_set(err, ERROR_MODULE, "%s", reason.what);
+        error_about(err, "module %s", module->path);
+        return error_advise(err, "check the module's own configuration and environment variables");
+}
+
+static void
+module_clear(struct module *module)
+{
+        free_cleanup(&module->path);
+        free_cleanup(&module->init_args);
+}
+
+static bool
 module_open(struct module *module, const char *path, const char *init_args, struct error *err)
 {
         *module = (struct module){ 0 };
         module->calls = load(path, &module->path, err);
         if (!module->calls)
                 return false;
-        CK_RV rv = initialize(module, init_args);
-
-        if (rv != CKR_OK) {
-                struct error reason = { 0 };
-
-                ckr_error(&reason, rv, "the PKCS #11 module does not start");
-                error_set(err, ERROR_MODULE, "%s", reason.what);
-                error_about(err, "module %s", module->path);
-                error_advise(err, "check the module's own configuration and environment "
-                                  "variables");
-                free_cleanup(&module->path);
-                return false;
-        }
-        (void)MODULE_CALL(module->calls->C_GetInfo(&module->info));
-        return true;
+        module->init_args = text_copy(init_args);
+        if (module_start(module, err))
+                return true;
+        module_clear(module);
+        return false;
 }
 
 /* A module that is registered twice shows its tokens once. */
@@ -209,7 +221,7 @@ static void
 modules_add(struct modules *modules, struct module *module)
 {
         if (modules_have(modules, module->calls)) {
-                free_cleanup(&module->path);
+                module_clear(module);
                 return;
         }
         modules->list = memory_grow(modules->list, modules->count + 1, sizeof(modules->list[0]));
@@ -337,7 +349,7 @@ close_all(struct modules *modules, bool leaving)
 
                 if (module->finalize_ours && !(leaving && ends_with_process(module)))
                         (void)MODULE_CALL(module->calls->C_Finalize(NULL));
-                free(module->path);
+                module_clear(module);
         }
         free(modules->list);
         buf_clear(&modules->notes);
@@ -354,6 +366,38 @@ void
 modules_leave(struct modules *modules)
 {
         close_all(modules, true);
+}
+
+struct modules **
+modules_apart(struct modules *modules, size_t *count)
+{
+        struct modules **apart = memory_new(modules->count, sizeof(struct modules *));
+
+        *count = modules->count;
+        for (size_t i = 0; i < modules->count; i++) {
+                apart[i] = memory_new(1, sizeof(**apart));
+                modules_add(apart[i], &modules->list[i]);
+        }
+        modules->count = 0;
+        modules_close(modules);
+        return apart;
+}
+
+bool
+modules_restart(struct modules *modules, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf noise = { 0 };
+        bool done = true;
+        int sink = quiet_begin();
+
+        for (size_t i = 0; done && i < modules->count; i++) {
+                struct module *module = &modules->list[i];
+
+                (void)MODULE_CALL(module->calls->C_Finalize(NULL));
+                done = module_start(module, err);
+        }
+        quiet_end(sink, &noise);
+        return done;
 }
 
 const char *
@@ -375,8 +419,9 @@ modules_cannot_lock(const struct modules *modules, const char *module_path)
 /* -- slots and tokens --------------------------------------------------------------------- */
 
 CK_RV
-module_slots(struct module *module, CK_SLOT_ID **slots, CK_ULONG *count)
+module_slots(struct module *module, bool present, CK_SLOT_ID **slots, CK_ULONG *count)
 {
+        CK_BBOOL only_present = present ? CK_TRUE : CK_FALSE;
         CK_SLOT_ID *list = NULL;
         CK_ULONG room = 0;
         CK_RV rv;
@@ -384,14 +429,14 @@ module_slots(struct module *module, CK_SLOT_ID **slots, CK_ULONG *count)
         /* The call with NULL is the one that makes modules look for what was plugged in or pulled
          * (PKCS #11 v2.40, C_GetSlotList).  The number may grow between the calls. */
         for (unsigned tries = 0; tries < 5; tries++) {
-                rv = MODULE_CALL(module->calls->C_GetSlotList(CK_TRUE, NULL, &room));
+                rv = MODULE_CALL(module->calls->C_GetSlotList(only_present, NULL, &room));
                 if (rv != CKR_OK || room > SLOTS_MOST)
                         break;
                 CK_ULONG allocated = room;
 
                 list = memory_grow(list, room, sizeof(*list));
                 if (room)
-                        rv = MODULE_CALL(module->calls->C_GetSlotList(CK_TRUE, list, &room));
+                        rv = MODULE_CALL(module->calls->C_GetSlotList(only_present, list, &room));
                 if (rv == CKR_OK && room > allocated)
                         rv = CKR_BUFFER_TOO_SMALL;
                 if (rv != CKR_BUFFER_TOO_SMALL)
@@ -436,6 +481,8 @@ copy_token_flags(struct token_facts *facts, CK_FLAGS flags)
         facts->pin_count_low = flags & CKF_USER_PIN_COUNT_LOW;
         facts->pin_final_try = flags & CKF_USER_PIN_FINAL_TRY;
         facts->pin_locked = flags & CKF_USER_PIN_LOCKED;
+        facts->so_pin_final_try = flags & CKF_SO_PIN_FINAL_TRY;
+        facts->so_pin_locked = flags & CKF_SO_PIN_LOCKED;
 }
 
 /*
@@ -456,6 +503,35 @@ token_info(struct module *module, CK_SLOT_ID slot, CK_TOKEN_INFO *info)
         return rv;
 }
 
+/* What the module says of the place. */
+static void
+copy_slot(struct module *module, CK_SLOT_ID slot, const CK_SLOT_INFO *where,
+          struct token_facts *facts)
+{
+        *facts = (struct token_facts){ .slot_id = slot };
+        copy_field(facts->slot_description, where->slotDescription, sizeof(where->slotDescription));
+        copy_field(facts->slot_manufacturer, where->manufacturerID, sizeof(where->manufacturerID));
+        copy_field(facts->library_manufacturer, module->info.manufacturerID,
+                   sizeof(module->info.manufacturerID));
+        copy_field(facts->library_description, module->info.libraryDescription,
+                   sizeof(module->info.libraryDescription));
+        facts->library_version[0] = module->info.libraryVersion.major;
+        facts->library_version[1] = module->info.libraryVersion.minor;
+        facts->removable = where->flags & CKF_REMOVABLE_DEVICE;
+        facts->module_path = text_copy(module->path);
+}
+
+CK_RV
+module_slot_facts(struct module *module, CK_SLOT_ID slot, struct token_facts *facts)
+{
+        CK_SLOT_INFO where = { 0 };
+        CK_RV rv = MODULE_CALL(module->calls->C_GetSlotInfo(slot, &where));
+
+        if (rv == CKR_OK)
+                copy_slot(module, slot, &where, facts);
+        return rv;
+}
+
 CK_RV
 module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_facts *facts)
 {
@@ -467,19 +543,11 @@ module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_facts *f
                 rv = token_info(module, slot, &info);
         if (rv != CKR_OK)
                 return rv;
-        *facts = (struct token_facts){ .slot_id = slot };
+        copy_slot(module, slot, &where, facts);
         copy_field(facts->label, info.label, sizeof(info.label));
         copy_field(facts->manufacturer, info.manufacturerID, sizeof(info.manufacturerID));
         copy_field(facts->model, info.model, sizeof(info.model));
         copy_field(facts->serial, info.serialNumber, sizeof(info.serialNumber));
-        copy_field(facts->slot_description, where.slotDescription, sizeof(where.slotDescription));
-        copy_field(facts->slot_manufacturer, where.manufacturerID, sizeof(where.manufacturerID));
-        copy_field(facts->library_manufacturer, module->info.manufacturerID,
-                   sizeof(module->info.manufacturerID));
-        copy_field(facts->library_description, module->info.libraryDescription,
-                   sizeof(module->info.libraryDescription));
-        facts->library_version[0] = module->info.libraryVersion.major;
-        facts->library_version[1] = module->info.libraryVersion.minor;
         snprintf(facts->hardware, sizeof(facts->hardware), "%u.%u", info.hardwareVersion.major,
                  info.hardwareVersion.minor);
         snprintf(facts->firmware, sizeof(facts->firmware), "%u.%u", info.firmwareVersion.major,
@@ -487,8 +555,6 @@ module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_facts *f
         copy_token_flags(facts, info.flags);
         facts->pin_min = info.ulMinPinLen;
         facts->pin_max = info.ulMaxPinLen;
-        facts->removable = where.flags & CKF_REMOVABLE_DEVICE;
-        facts->module_path = text_copy(module->path);
         return CKR_OK;
 }
 
@@ -497,7 +563,7 @@ module_list(struct module *module, struct token_facts **list, size_t *count, str
 {
         CLEANUP(free_cleanup) CK_SLOT_ID *slots = NULL;
         CK_ULONG slot_count = 0;
-        CK_RV rv = module_slots(module, &slots, &slot_count);
+        CK_RV rv = module_slots(module, true, &slots, &slot_count);
 
         if (rv != CKR_OK) {
                 ckr_error(err, rv, "cannot list the slots");

@@ -285,7 +285,7 @@ split_words(char *text)
 }
 
 static int
-spawn_reader(char *const *words, int output, pid_t *child)
+spawn_reader(char *const *words, char *const *environment, int output, pid_t *child)
 {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
@@ -299,11 +299,33 @@ spawn_reader(char *const *words, int output, pid_t *child)
         posix_spawn_file_actions_addclosefrom_np(&actions, 3);
         posix_spawnattr_setsigmask(&attributes, &none);
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-        int failed = posix_spawnp(child, words[0], &actions, &attributes, words, environ);
+        int failed = posix_spawnp(child, words[0], &actions, &attributes, words, environment);
 
         posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
         return failed;
+}
+
+/*
+ * The environment with facts of the token in front: getenv() takes the first.  The caller frees the
+ * array and its first `*own` texts.
+ */
+static char **
+environment_for(const char *label, const char *serial, size_t *own)
+{
+        size_t count = 0;
+
+        while (environ[count])
+                count++;
+        char **list = memory_new(count + 3, sizeof(*list));
+
+        *own = 0;
+        if (label)
+                list[(*own)++] = text_format("P11CERT_TOKEN_LABEL=%s", label);
+        if (serial)
+                list[(*own)++] = text_format("P11CERT_TOKEN_SERIAL=%s", serial);
+        memcpy(list + *own, environ, count * sizeof(*list));
+        return list;
 }
 
 static bool
@@ -324,16 +346,23 @@ command_ended_well(pid_t child, bool kill_it, struct error *err)
 }
 
 static bool
-read_command(const struct pin_source *source, struct secret *pin, struct error *err)
+read_command(const struct pin_source *source, const char *label, const char *serial,
+             struct secret *pin, struct error *err)
 {
         CLEANUP(free_cleanup) char *text = text_copy(source->argument);
         CLEANUP(free_cleanup) char **words = split_words(text);
+        size_t own = 0;
         int ends[2];
         pid_t child;
 
         if (pipe2(ends, O_CLOEXEC) != 0)
                 return cannot_read(err, source);
-        errno = spawn_reader(words, ends[1], &child);
+        char **environment = environment_for(label, serial, &own);
+
+        errno = spawn_reader(words, environment, ends[1], &child);
+        for (size_t i = 0; i < own; i++)
+                free(environment[i]);
+        free(environment);
         close(ends[1]);
         if (errno) {
                 cannot_read(err, source);
@@ -364,7 +393,7 @@ read_prompt(const char *token_name, pin_ask *ask, void *ask_context, struct secr
 }
 
 static bool
-read_source(const struct pin_source *source, const char *token_name, pin_ask *ask,
+read_source(const struct pin_source *source, const char *label, const char *serial, pin_ask *ask,
             void *ask_context, struct secret *pin, struct error *err)
 {
         switch (source->kind) {
@@ -375,17 +404,24 @@ read_source(const struct pin_source *source, const char *token_name, pin_ask *as
         case PIN_FD:
                 return read_descriptor(source, pin, err);
         case PIN_COMMAND:
-                return read_command(source, pin, err);
+                return read_command(source, label, serial, pin, err);
         case PIN_NONE:
         case PIN_PROMPT:
                 break;
         }
-        return read_prompt(token_name, ask, ask_context, pin, err);
+        return read_prompt(label, ask, ask_context, pin, err);
 }
 
 bool
 pin_read(const struct pin_source *source, const char *token_name, pin_ask *ask, void *ask_context,
          struct secret *pin, struct error *err)
+{
+        return pin_read_for(source, token_name, NULL, ask, ask_context, pin, err);
+}
+
+bool
+pin_read_for(const struct pin_source *source, const char *token_label, const char *token_serial,
+             pin_ask *ask, void *ask_context, struct secret *pin, struct error *err)
 {
         static const struct pin_source nowhere = { .kind = PIN_PROMPT };
         CLEANUP(secret_cleanup) struct secret read = { 0 };
@@ -393,7 +429,7 @@ pin_read(const struct pin_source *source, const char *token_name, pin_ask *ask, 
 
         if (!source)
                 source = &nowhere;
-        if (!read_source(source, token_name, ask, ask_context, &read, err))
+        if (!read_source(source, token_label, token_serial, ask, ask_context, &read, err))
                 return false;
         if (read.len == 0) {
                 error_set(err, ERROR_PIN_MISSING, "the PIN from %s is empty",

@@ -37,6 +37,30 @@ bool pin_read(const struct pin_source *source, const char *token_name, pin_ask *
               void *ask_context, struct secret *pin, struct error *err) MUST_CHECK;
 
 /*
+ * The same for a token that is known: a command finds its label and serial number in the
+ * environment (P11CERT_TOKEN_LABEL, P11CERT_TOKEN_SERIAL), so that each token can have a PIN of its
+ * own.  NULL for what is not known.
+ */
+bool pin_read_for(const struct pin_source *source, const char *token_label,
+                  const char *token_serial, pin_ask *ask, void *ask_context, struct secret *pin,
+                  struct error *err) MUST_CHECK;
+
+/* Is the length one that the token takes?  A `most` of 0 is unknown.  ERROR_PIN_WRONG. */
+bool pin_length_fits(const struct secret *pin, unsigned long least, unsigned long most,
+                     struct error *err) MUST_CHECK;
+
+/* A random PIN of `digits` decimal digits (at least 4). */
+void pin_random(unsigned digits, struct secret *pin);
+
+/*
+ * PINs that this process itself has set, kept in its memory for the logins that follow: a token
+ * with a random one has no source to read it from.  Any thread.
+ */
+void pin_keep(const char *manufacturer, const char *serial, const struct secret *pin);
+bool pin_kept(const char *manufacturer, const char *serial, struct secret *pin);
+void pin_forget(const char *manufacturer, const char *serial);
+
+/*
  * A text for messages ("file:/etc/p11cert/pin"); never the PIN.  Borrowed, in `out`.
  */
 const char *pin_source_text(const struct pin_source *source, char *out, size_t size);

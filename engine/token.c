@@ -331,7 +331,7 @@ slot_is_listed(struct token *token, bool *listed, struct error *err)
 {
         CLEANUP(free_cleanup) CK_SLOT_ID *slots = NULL;
         CK_ULONG count = 0;
-        CK_RV rv = module_slots(token->module, &slots, &count);
+        CK_RV rv = module_slots(token->module, true, &slots, &count);
 
         if (rv != CKR_OK) {
                 ckr_error(err, rv, "cannot list the slots");
@@ -422,7 +422,7 @@ find_again(struct token *token, struct error *err)
 {
         CLEANUP(free_cleanup) CK_SLOT_ID *slots = NULL;
         CK_ULONG count = 0;
-        CK_RV rv = module_slots(token->module, &slots, &count);
+        CK_RV rv = module_slots(token->module, true, &slots, &count);
 
         if (rv != CKR_OK) {
                 ckr_error(err, rv, "cannot list the slots");

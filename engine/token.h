@@ -36,6 +36,8 @@ struct token_facts {
         bool pin_count_low;
         bool pin_final_try;
         bool pin_locked;
+        bool so_pin_final_try; /* of the security officer */
+        bool so_pin_locked;
         unsigned long pin_min;
         unsigned long pin_max;
         bool removable;
@@ -78,6 +80,18 @@ void modules_close(struct modules *modules);
  * that.
  */
 void modules_leave(struct modules *modules);
+
+/*
+ * One set for each module, so that each can be used by a thread of its own; `modules` is gone
+ * afterwards.  The caller frees the array and closes each.
+ */
+struct modules **modules_apart(struct modules *modules, size_t *count);
+
+/*
+ * End the modules and start them anew.  Every session behind them is gone then, whoever opened it.
+ * errors: ERROR_MODULE: C_Initialize failed; it may be tried again
+ */
+bool modules_restart(struct modules *modules, struct error *err) MUST_CHECK;
 
 /* What could not be loaded, a line each; "" when all went well.  Borrowed. */
 const char *modules_notes(const struct modules *modules);

@@ -29,6 +29,8 @@
         X(TOKEN_FULL, "token-full", 1, STAY)                      \
         X(TOKEN_READ_ONLY, "token-read-only", 1, STAY)            \
         X(TOKEN, "token-error", 1, STAY)                          \
+        X(TOKEN_NOT_BLANK, "token-not-blank", 1, STAY)            \
+        X(HOOK, "hook-failed", 1, STAY)                           \
         X(CA_STATE, "ca-not-active", 1, STAY)                     \
         X(CA_EXPIRED, "ca-expired", 1, STAY)                      \
         X(CA_UNKNOWN, "ca-unknown", 1, STAY)                      \

@@ -318,9 +318,6 @@ ON_SESSION(C_SetAttributeValue,
            (session, object, list, count))
 ON_SESSION(C_FindObjectsInit, (SESSION, CK_ATTRIBUTE_PTR list, CK_ULONG count),
            (session, list, count))
-ON_SESSION(C_FindObjects,
-           (SESSION, CK_OBJECT_HANDLE_PTR objects, CK_ULONG most, CK_ULONG_PTR count),
-           (session, objects, most, count))
 ON_SESSION(C_FindObjectsFinal, (SESSION), (session))
 ON_SESSION(C_SignFinal, (SESSION, CK_BYTE_PTR signature, CK_ULONG_PTR length),
            (session, signature, length))
@@ -338,6 +335,20 @@ wrapped_C_Initialize(void *arguments)
         if (rule_first(RULE_CANT_LOCK, &call) && init && (init->flags & CKF_OS_LOCKING_OK))
                 return end(&call, CKR_CANT_LOCK);
         return end(&call, module.real->C_Initialize(arguments));
+}
+
+static CK_RV
+wrapped_C_FindObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE_PTR objects, CK_ULONG most,
+                      CK_ULONG_PTR count)
+{
+        struct call call = begin(CALL_C_FindObjects, ABOUT_SESSION, session);
+        bool shows = rule_first(RULE_SHOW_OBJECT, &call) != NULL;
+
+        if (shows)
+                *count = 1;
+        if (shows || call.answers)
+                return end(&call, call.rv);
+        return end(&call, module.real->C_FindObjects(session, objects, most, count));
 }
 
 /* Is the slot to be left out of the list? */

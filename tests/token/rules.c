@@ -132,6 +132,9 @@ static const struct name flags[] = {
         NAME(CKF_USER_PIN_FINAL_TRY),
         NAME(CKF_USER_PIN_LOCKED),
         NAME(CKF_USER_PIN_TO_BE_CHANGED),
+        NAME(CKF_SO_PIN_COUNT_LOW),
+        NAME(CKF_SO_PIN_FINAL_TRY),
+        NAME(CKF_SO_PIN_LOCKED),
 };
 
 static const struct name places[] = {
@@ -173,6 +176,7 @@ static const struct {
         [RULE_CANT_LOCK] = { "cant-lock" },
         [RULE_ALWAYS_AUTHENTICATE] = { "always-authenticate" },
         [RULE_BARE_POINT] = { "bare-point" },
+        [RULE_SHOW_OBJECT] = { "show-object" },
 };
 
 const char *
@@ -417,7 +421,7 @@ rules_next(const struct rules *rules, enum rule_kind kind, const char *token,
 
                 if (rule->kind != kind || !rule_is_in_force(rule))
                         continue;
-                if (!rule->token[0] || strcmp(rule->token, token) == 0)
+                if (!rule->token[0] || strcmp(rule->token, *token ? token : "-") == 0)
                         return rule;
         }
         return NULL;

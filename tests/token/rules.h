@@ -22,10 +22,12 @@
  *     cant-lock                          C_Initialize with CKF_OS_LOCKING_OK: CKR_CANT_LOCK
  *     always-authenticate                every signature wants a context-specific login
  *     bare-point                         CKA_EC_POINT without the OCTET STRING around it
+ *     show-object                        C_FindObjects finds one, whatever is asked for
  *
- * To all of them: `token=LABEL` limits the rule to one token.  To calls: `after=N` lets the first
- * N pass, `count=M` breaks only M.  To the others: `on=FUNCTION`, with after and count, puts the
- * rule in force from that call on.  Calls are counted from when the rule was read.
+ * To all of them: `token=LABEL` limits the rule to one token, `token=-` to blank ones.  To calls:
+ * `after=N` lets the first N pass, `count=M` breaks only M.  To the others: `on=FUNCTION`, with
+ * after and count, puts the rule in force from that call on.  Calls are counted from when the rule
+ * was read.
  */
 #ifndef TESTS_TOKEN_RULES_H
 #define TESTS_TOKEN_RULES_H
@@ -89,6 +91,7 @@ enum rule_kind {
         RULE_CANT_LOCK,
         RULE_ALWAYS_AUTHENTICATE,
         RULE_BARE_POINT,
+        RULE_SHOW_OBJECT,
         RULE_KINDS
 };
 
