@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "localpca/csr.h"
+#include "localpca/names.h"
 
 static const char KIND[] = "authority";
 
@@ -256,7 +257,7 @@ key_and_certificate_load(struct authority *authority, const cJSON *document)
         buf_clear(&der);
         if (base64_decode(view_text(member_text(document, "certificate")), &der, &ignored) &&
             der.len) {
-                CLEANUP(x509_cleanup) X509 *certificate = certificate_of_der(view_buf(&der));
+                CLEANUP(certificate_cleanup) X509 *certificate = certificate_of_der(view_buf(&der));
                 if (certificate)
                         authority_set_certificate(authority, certificate, chain);
         }
@@ -302,71 +303,6 @@ authorities_load(struct authorities *authorities, struct store *store, struct er
         return store_document_each(store, KIND, authority_visit, authorities, err);
 }
 
-/* -- subjects ----------------------------------------------------------------------------- */
-
-static const struct {
-        const char *member;
-        int nid;
-} subject_members[] = {
-        { "Country", NID_countryName },
-        { "Organization", NID_organizationName },
-        { "OrganizationalUnit", NID_organizationalUnitName },
-        { "DistinguishedNameQualifier", NID_dnQualifier },
-        { "State", NID_stateOrProvinceName },
-        { "CommonName", NID_commonName },
-        { "SerialNumber", NID_serialNumber },
-        { "Locality", NID_localityName },
-        { "Title", NID_title },
-        { "Surname", NID_surname },
-        { "GivenName", NID_givenName },
-        { "Initials", NID_initials },
-        { "Pseudonym", NID_pseudonym },
-        { "GenerationQualifier", NID_generationQualifier },
-};
-
-static bool
-custom_attributes_add(X509_NAME *name, const cJSON *attributes)
-{
-        const cJSON *one;
-
-        cJSON_ArrayForEach(one, attributes)
-        {
-                const char *oid = member_text(one, "ObjectIdentifier");
-                const char *value = member_text(one, "Value");
-                ASN1_OBJECT *object = oid ? OBJ_txt2obj(oid, 1) : NULL;
-                bool done = object && value &&
-                            X509_NAME_add_entry_by_OBJ(name, object, MBSTRING_UTF8,
-                                                       (const unsigned char *)value, -1, -1, 0);
-                ASN1_OBJECT_free(object);
-                if (!done)
-                        return false;
-        }
-        return true;
-}
-
-X509_NAME *
-authority_subject(const cJSON *subject, struct error *err)
-{
-        CLEANUP(name_cleanup) X509_NAME *name = X509_NAME_new();
-        bool done = true;
-
-        for (size_t i = 0; i < ARRAY_LENGTH(subject_members); i++) {
-                const char *value = member_text(subject, subject_members[i].member);
-                if (value && *value)
-                        done = done &&
-                               X509_NAME_add_entry_by_NID(name, subject_members[i].nid,
-                                                          MBSTRING_UTF8,
-                                                          (const unsigned char *)value, -1, -1, 0);
-        }
-        done = done &&
-               custom_attributes_add(name,
-                                     cJSON_GetObjectItemCaseSensitive(subject, "CustomAttributes"));
-        if (done)
-                return MOVE(name);
-        error_set(err, ERROR_INPUT, "the subject cannot be written as an X.500 name");
-        return NULL;
-}
-
 /* -- the first two ------------------------------------------------------------------------ */
 
 static struct authority *
@@ -397,11 +333,11 @@ founder_sign(struct authority *authority, const struct authority *parent, const 
 {
         uint8_t serial[SERIAL_SIZE];
         CLEANUP(name_cleanup)
-        X509_NAME *subject = authority_subject(
+        X509_NAME *subject = name_of_subject(
                 cJSON_GetObjectItemCaseSensitive(authority->configuration, "Subject"), err);
         struct signer signer = { parent ? parent->key : authority->key,
                                  parent ? parent->certificate : NULL };
-        struct wish wish = { .template = template_find(template_arn),
+        struct wish wish = { .template = template_named(template_arn),
                              .subject = subject,
                              .key = authority->key,
                              .serial = serial,
@@ -411,7 +347,7 @@ founder_sign(struct authority *authority, const struct authority *parent, const 
         if (!subject || !authority->key)
                 return error_set(err, ERROR_INTERNAL, "OpenSSL cannot make a key pair");
         random_bytes(serial, sizeof(serial));
-        CLEANUP(x509_cleanup)
+        CLEANUP(certificate_cleanup)
         X509 *certificate = certificate_make(&wish, &signer, authority->algorithm, err);
         if (!certificate)
                 return false;

@@ -83,9 +83,6 @@ bool authority_is_gone(const struct authority *authority, int64_t now);
 /* "ACTIVE" */
 const char *authority_status_name(enum authority_status status);
 
-/* The subject that a configuration asks for (ASN1Subject); ERROR_INPUT when it is none. */
-X509_NAME *authority_subject(const cJSON *subject, struct error *err) MUST_CHECK;
-
 /*
  * The first two CAs of an empty state: a root, and a subordinate that issues.  The last one made is
  * the issuing one.  The clock is the service's.

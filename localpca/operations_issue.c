@@ -5,6 +5,7 @@
 
 #include "base/algorithm.h"
 #include "localpca/idempotency.h"
+#include "localpca/passthrough.h"
 #include "localpca/pca.h"
 #include "localpca/revocation.h"
 #include "localpca/spoil.h"
@@ -25,6 +26,7 @@ struct issuing {
         X509_NAME *subject;
         EVP_PKEY *key;
         STACK_OF(X509_EXTENSION) * csr_extensions;
+        struct passthrough passed;
         int64_t not_before, not_after;
 };
 
@@ -37,6 +39,7 @@ issuing_clear(struct issuing *issuing)
         X509_NAME_free(issuing->subject);
         EVP_PKEY_free(issuing->key);
         sk_X509_EXTENSION_pop_free(issuing->csr_extensions, X509_EXTENSION_free);
+        passthrough_clear(&issuing->passed);
 }
 
 static bool
@@ -69,7 +72,7 @@ template_check(struct call *call, struct issuing *issuing)
                     : text_format("arn:%.*s:acm-pca:::template/EndEntityCertificate/V1",
                                   (int)partition, issuing->authority->arn + 4);
         bool own = strncmp(issuing->template_arn, issuing->authority->arn, partition + 5) == 0;
-        issuing->template = own ? template_find(issuing->template_arn) : NULL;
+        issuing->template = own ? template_named(issuing->template_arn) : NULL;
         if (!issuing->template)
                 return refuse(&call->refusal, "InvalidArgsException",
                               "The template ARN %s is not valid", issuing->template_arn);
@@ -105,7 +108,7 @@ csr_check(struct call *call, struct issuing *issuing)
         const char *why = "it is not base64";
 
         if (base64_decode(view_text(call_text(call, "Csr")), &issuing->csr_pem, &ignored))
-                issuing->csr = csr_read(view_buf(&issuing->csr_pem), &why);
+                issuing->csr = csr_parse(view_buf(&issuing->csr_pem), &why);
         if (!issuing->csr)
                 return refuse(&call->refusal, "MalformedCSRException", "The CSR is malformed: %s",
                               why);
@@ -119,6 +122,18 @@ csr_check(struct call *call, struct issuing *issuing)
         return true;
 }
 
+/* ApiPassthrough: without a template that takes it, it is ignored, whatever it holds. */
+static bool
+passthrough_check(struct call *call, struct issuing *issuing)
+{
+        const cJSON *from = cJSON_GetObjectItemCaseSensitive(call->input, "ApiPassthrough");
+
+        if (!issuing->template->api_passthrough || !cJSON_IsObject(from))
+                return true;
+        return passthrough_read(from, X509_NAME_entry_count(issuing->subject) == 0,
+                                &issuing->passed, &call->refusal);
+}
+
 static bool
 template_fits_check(struct call *call, const struct issuing *issuing)
 {
@@ -127,8 +142,9 @@ template_fits_check(struct call *call, const struct issuing *issuing)
 
         if (template->root && (!authority->root || !csr_is_own(issuing)))
                 return refuse(&call->refusal, "InvalidArgsException",
-                              "The template RootCACertificate/V1 is only for the CSR of the root "
-                              "certificate authority itself");
+                              "The template %s is only for the CSR of the root certificate "
+                              "authority itself",
+                              template->name);
         if (!template->ca || template->root || !authority->certificate)
                 return true;
         long parent = X509_get_pathlen(authority->certificate);
@@ -198,12 +214,14 @@ issuing_sign(const struct pca *pca, const struct issuing *issuing, const uint8_t
         CLEANUP(free_cleanup) char *crl_url = revocation_crl_url(pca, authority);
         CLEANUP(free_cleanup) char *ocsp_url = revocation_ocsp_url(pca, authority);
         struct wish wish = { .template = issuing->template,
-                             .subject = issuing->subject,
+                             .subject = issuing->passed.subject ? issuing->passed.subject
+                                                                : issuing->subject,
                              .key = issuing->key,
                              .public_key = X509_REQ_get_X509_PUBKEY(issuing->csr),
                              .serial = serial,
                              .not_before = issuing->not_before,
                              .not_after = issuing->not_after,
+                             .api_extensions = issuing->passed.extensions,
                              .csr_extensions = issuing->csr_extensions,
                              .crl_url = crl_url,
                              .ocsp_url = ocsp_url };
@@ -260,7 +278,7 @@ issue(struct call *call, struct issuing *issuing, const char *scope)
         struct error err = { 0 };
 
         random_bytes(issued.serial, sizeof(issued.serial));
-        CLEANUP(x509_cleanup)
+        CLEANUP(certificate_cleanup)
         X509 *certificate = issuing_sign(call->pca, issuing, issued.serial, &err);
         if (!certificate)
                 return call_broken(call, &err);
@@ -287,7 +305,8 @@ issuing_read(struct call *call, struct issuing *issuing)
         issuing->authority = call_authority(call);
         return issuing->authority && template_check(call, issuing) && state_check(call, issuing) &&
                algorithm_check(call, issuing) && csr_check(call, issuing) &&
-               template_fits_check(call, issuing) && validity_check(call, issuing);
+               passthrough_check(call, issuing) && template_fits_check(call, issuing) &&
+               validity_check(call, issuing);
 }
 
 bool

@@ -5,6 +5,7 @@
 
 #include "localpca/csr.h"
 #include "localpca/idempotency.h"
+#include "localpca/names.h"
 #include "localpca/pca.h"
 
 enum { AUTHORITIES_MOST = 200, RESTORABLE_DAYS = 30, CHAIN_MOST = 10, DAY_SECONDS = 24 * 60 * 60 };
@@ -89,15 +90,11 @@ subject_check(struct call *call, const cJSON *subject)
         struct error err = { 0 };
         CLEANUP(name_cleanup) X509_NAME *name = NULL;
 
-        if (cJSON_GetObjectItemCaseSensitive(subject, "CustomAttributes") &&
-            cJSON_GetArraySize(subject) > 1)
-                return refuse(&call->refusal, "InvalidArgsException",
-                              "The subject has both standard attributes and customAttributes");
-        name = authority_subject(subject, &err);
+        name = name_of_subject(subject, &err);
         if (!name || !X509_NAME_entry_count(name))
                 return refuse(&call->refusal, "InvalidArgsException",
-                              "The certificateAuthorityConfiguration.subject %s",
-                              name ? "is empty" : "cannot be written as an X.500 name");
+                              "The certificateAuthorityConfiguration.subject %s%s",
+                              name ? "is empty" : "is not valid: ", name ? "" : err.what);
         return true;
 }
 
@@ -292,7 +289,7 @@ import_certificate_check(struct call *call, const struct authority *authority, X
         int64_t now = call->now_ms / 1000;
         EVP_PKEY *key = X509_get0_pubkey(certificate);
         CLEANUP(name_cleanup)
-        X509_NAME *subject = authority_subject(
+        X509_NAME *subject = name_of_subject(
                 cJSON_GetObjectItemCaseSensitive(authority->configuration, "Subject"), &err);
 
         if (!key || EVP_PKEY_eq(key, authority->key) != 1)

@@ -34,7 +34,7 @@ bool
 spoil(struct buf *der, const struct fault *fault, const struct authority *authority, int64_t now,
       struct error *err)
 {
-        CLEANUP(x509_cleanup) X509 *certificate = certificate_of_der(view_buf(der));
+        CLEANUP(certificate_cleanup) X509 *certificate = certificate_of_der(view_buf(der));
         CLEANUP(pkey_cleanup)
         EVP_PKEY *foreign = fault->foreign ? key_make(authority->kind) : NULL;
         EVP_MD_CTX *context = EVP_MD_CTX_new();

@@ -47,7 +47,7 @@ tls_make(struct tls_files *files, const struct pca *pca, struct error *err)
         int64_t now = pca_now_ms(pca) / 1000;
         struct signer signer = { root->key, root->certificate };
         struct wish wish = {
-                .template = template_find(
+                .template = template_named(
                         "arn:aws:acm-pca:::template/EndEntityServerAuthCertificate/V1"),
                 .subject = subject,
                 .key = key,
@@ -61,7 +61,7 @@ tls_make(struct tls_files *files, const struct pca *pca, struct error *err)
         random_bytes(serial, sizeof(serial));
         X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)"localpca",
                                    -1, -1, 0);
-        CLEANUP(x509_cleanup)
+        CLEANUP(certificate_cleanup)
         X509 *certificate = certificate_make(&wish, &signer, root->algorithm, err);
         if (!certificate)
                 return false;

@@ -33,7 +33,10 @@ months_later(int64_t now, int64_t months)
         return clock_civil(year, month, day, 0, 0, 0) + second;
 }
 
-/* YYMMDDHHMMSS (50 to 99 mean 19xx) or YYYYMMDDHHMMSS, as a number. */
+/*
+ * YYMMDDHHMMSS (50 to 99 mean 19xx) or YYYYMMDDHHMMSS, as a number of just as many digits: the
+ * years 2000 to 2009 cannot be written with two, a number has no leading zero.
+ */
 static bool
 end_date(int64_t digits, int64_t *out)
 {
@@ -44,7 +47,7 @@ end_date(int64_t digits, int64_t *out)
                 part[i] = (int)(rest % 100);
                 rest /= 100;
         }
-        if (rest > 9999)
+        if (rest < 10 || (rest > 99 && rest < 1000) || rest > 9999)
                 return false;
         int year = rest < 50 ? (int)rest + 2000 : rest < 100 ? (int)rest + 1900 : (int)rest;
         if (part[0] < 1 || part[0] > 12 || part[1] < 1 || part[1] > month_days(year, part[0]) ||

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 
 void
-x509_cleanup(X509 **certificate)
+certificate_cleanup(X509 **certificate)
 {
         X509_free(*certificate);
 }
@@ -40,86 +40,6 @@ extensions_cleanup(STACK_OF(X509_EXTENSION) * *extensions)
 }
 
 /* -- facts -------------------------------------------------------------------------------- */
-
-static const int server_and_client[] = { NID_server_auth, NID_client_auth, 0 };
-static const int client_only[] = { NID_client_auth, 0 };
-static const int server_only[] = { NID_server_auth, 0 };
-static const int code_only[] = { NID_code_sign, 0 };
-static const int ocsp_only[] = { NID_OCSP_sign, 0 };
-
-#define KU_END (KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT)
-#define KU_CA (KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN)
-#define SUBORDINATE(number)                                                           \
-        {                                                                             \
-                .name = "SubordinateCACertificate_PathLen" #number "/V1", .ca = true, \
-                .critical_basic = true, .path_length = number, .key_usage = KU_CA     \
-        }
-
-#define BLANK_SUBORDINATE(number)                                                                  \
-        {                                                                                          \
-                .name = "BlankSubordinateCACertificate_PathLen" #number "_CSRPassthrough/V1",      \
-                .ca = true, .critical_basic = true, .path_length = number, .csr_passthrough = true \
-        }
-
-static const struct template templates[] = {
-        { .name = "EndEntityCertificate/V1",
-          .path_length = -1,
-          .key_usage = KU_END,
-          .extended_nids = server_and_client },
-        { .name = "EndEntityClientAuthCertificate/V1",
-          .path_length = -1,
-          .key_usage = KU_END,
-          .extended_nids = client_only },
-        { .name = "EndEntityServerAuthCertificate/V1",
-          .path_length = -1,
-          .key_usage = KU_END,
-          .extended_nids = server_only },
-        { .name = "CodeSigningCertificate/V1",
-          .path_length = -1,
-          .key_usage = KU_DIGITAL_SIGNATURE,
-          .extended_nids = code_only,
-          .extended_critical = true },
-        { .name = "OCSPSigningCertificate/V1",
-          .path_length = -1,
-          .key_usage = KU_DIGITAL_SIGNATURE,
-          .extended_nids = ocsp_only,
-          .extended_critical = true },
-        { .name = "RootCACertificate/V1",
-          .ca = true,
-          .critical_basic = true,
-          .path_length = -1,
-          .key_usage = KU_CA,
-          .root = true },
-        SUBORDINATE(0),
-        SUBORDINATE(1),
-        SUBORDINATE(2),
-        SUBORDINATE(3),
-        { .name = "BlankEndEntityCertificate_CSRPassthrough/V1",
-          .path_length = -1,
-          .csr_passthrough = true },
-        { .name = "BlankEndEntityCertificate_CriticalBasicConstraints_CSRPassthrough/V1",
-          .critical_basic = true,
-          .path_length = -1,
-          .csr_passthrough = true },
-        BLANK_SUBORDINATE(0),
-        BLANK_SUBORDINATE(1),
-        BLANK_SUBORDINATE(2),
-        BLANK_SUBORDINATE(3),
-};
-
-const struct template *
-template_find(const char *arn)
-{
-        const char *name = strstr(arn, ":acm-pca:::template/");
-
-        if (!name)
-                return NULL;
-        name = strchr(name, '/') + 1;
-        for (size_t i = 0; i < ARRAY_LENGTH(templates); i++)
-                if (strcmp(templates[i].name, name) == 0)
-                        return &templates[i];
-        return NULL;
-}
 
 static const struct algorithm algorithms[] = {
         { "SHA256WITHECDSA", "EC", "SHA256", false },
@@ -291,26 +211,17 @@ extended_usage_add(X509 *certificate, const struct template *template)
         return done;
 }
 
-/* Which extensions of the CSR go into the certificate: the SAN always, the rest by passthrough. */
+/* Append what does not stand there yet, or of that only the alternative names. */
 static bool
-csr_extension_passes(X509 *certificate, X509_EXTENSION *extension, const struct template *template)
+extensions_pass(X509 *certificate, const STACK_OF(X509_EXTENSION) * from, bool names_only)
 {
-        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
+        for (int i = 0; i < sk_X509_EXTENSION_num(from); i++) {
+                X509_EXTENSION *extension = sk_X509_EXTENSION_value(from, i);
+                ASN1_OBJECT *object = X509_EXTENSION_get_object(extension);
 
-        if (nid == NID_subject_alt_name)
-                return true;
-        if (!template->csr_passthrough || nid == NID_basic_constraints ||
-            nid == NID_authority_key_identifier || nid == NID_subject_key_identifier)
-                return false;
-        return X509_get_ext_by_OBJ(certificate, X509_EXTENSION_get_object(extension), -1) < 0;
-}
-
-static bool
-csr_extensions_add(X509 *certificate, const struct wish *wish)
-{
-        for (int i = 0; i < sk_X509_EXTENSION_num(wish->csr_extensions); i++) {
-                X509_EXTENSION *extension = sk_X509_EXTENSION_value(wish->csr_extensions, i);
-                if (csr_extension_passes(certificate, extension, wish->template) &&
+                if (names_only && OBJ_obj2nid(object) != NID_subject_alt_name)
+                        continue;
+                if (X509_get_ext_by_OBJ(certificate, object, -1) < 0 &&
                     X509_add_ext(certificate, extension, -1) != 1)
                         return false;
         }
@@ -392,12 +303,15 @@ extensions_add(X509 *certificate, const struct wish *wish, const struct signer *
         if (template->extended_nids && !extended_usage_add(certificate, template))
                 return false;
         /* The guide: passthrough templates do not work with the AIA extension. */
-        if (wish->ocsp_url && !template->root && !template->csr_passthrough &&
+        bool passing = template->csr_passthrough || template->api_passthrough;
+        if (wish->ocsp_url && !template->root && !passing &&
             !ocsp_url_add(certificate, wish->ocsp_url))
                 return false;
         if (wish->crl_url && !template->root && !crl_url_add(certificate, wish->crl_url))
                 return false;
-        return csr_extensions_add(certificate, wish);
+        if (template->api_passthrough && !extensions_pass(certificate, wish->api_extensions, false))
+                return false;
+        return extensions_pass(certificate, wish->csr_extensions, !template->csr_passthrough);
 }
 
 /*
@@ -457,7 +371,7 @@ X509 *
 certificate_make(const struct wish *wish, const struct signer *signer,
                  const struct algorithm *algorithm, struct error *err)
 {
-        CLEANUP(x509_cleanup) X509 *certificate = X509_new();
+        CLEANUP(certificate_cleanup) X509 *certificate = X509_new();
         EVP_MD_CTX *context = EVP_MD_CTX_new();
         bool done = certificate && context && fields_set(certificate, wish, signer) &&
                     extensions_add(certificate, wish, signer) &&
@@ -473,8 +387,27 @@ certificate_make(const struct wish *wish, const struct signer *signer,
 
 /* -- reading ------------------------------------------------------------------------------ */
 
+/* Keys that a CSR may have: those that the service's own documentation lists for any CA. */
+static bool
+key_is_supported(EVP_PKEY *key)
+{
+        static const char *const curves[] = { "prime256v1", "secp384r1", "secp521r1" };
+        char curve[64];
+        size_t len;
+
+        if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+                return EVP_PKEY_get_bits(key) >= 2048 && EVP_PKEY_get_bits(key) <= 4096;
+        if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
+            EVP_PKEY_get_group_name(key, curve, sizeof(curve), &len) != 1)
+                return false;
+        for (size_t i = 0; i < ARRAY_LENGTH(curves); i++)
+                if (strcmp(curves[i], curve) == 0)
+                        return true;
+        return false;
+}
+
 X509_REQ *
-csr_read(struct view pem, const char **why)
+csr_parse(struct view pem, const char **why)
 {
         BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
         CLEANUP(x509_req_cleanup) X509_REQ *csr = NULL;
@@ -500,6 +433,16 @@ csr_read(struct view pem, const char **why)
         *why = "its public key cannot be read";
         if (!key)
                 return NULL;
+        *why = "its public key is not RSA of 2048 to 4096 bits or EC on P-256, P-384 or P-521";
+        if (!key_is_supported(key))
+                return NULL;
+        *why = "its extensions cannot be read";
+        if (X509_REQ_get_attr_by_NID(csr, NID_ext_req, -1) >= 0) {
+                CLEANUP(extensions_cleanup)
+                STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(csr);
+                if (!extensions)
+                        return NULL;
+        }
         *why = "its signature does not verify with its public key";
         return X509_REQ_verify(csr, key) == 1 ? MOVE(csr) : NULL;
 }

@@ -10,23 +10,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "localpca/store.h"
-
-/* What a template puts into a certificate. */
-struct template
-{
-        const char *name;         /* "EndEntityCertificate/V1" */
-        bool ca;                  /* basicConstraints */
-        bool critical_basic;      /* … marked critical */
-        int path_length;          /* -1: none */
-        unsigned key_usage;       /* bits of KU_…; 0: no extension.  Always critical */
-        const int *extended_nids; /* ended by 0; NULL: no extension */
-        bool extended_critical;
-        bool root; /* self-signed, without authorityKeyIdentifier */
-        bool csr_passthrough;
-};
-
-/* The template of an ARN of any partition; NULL when there is none of that name. */
-const struct template *template_find(const char *arn);
+#include "localpca/template.h"
 
 /* One signature algorithm of the API: "SHA256WITHECDSA". */
 struct algorithm {
@@ -62,6 +46,7 @@ struct wish {
         X509_PUBKEY *public_key; /* the same as the CSR has it; NULL: encode `key` */
         const uint8_t *serial;
         int64_t not_before, not_after;
+        const STACK_OF(X509_EXTENSION) * api_extensions; /* passthrough.h; NULL: none */
         const STACK_OF(X509_EXTENSION) * csr_extensions; /* as asked for in the CSR; NULL: none */
         const char *crl_url, *ocsp_url;                  /* NULL: none */
 };
@@ -72,7 +57,15 @@ struct signer {
         X509 *certificate;
 };
 
-/* Make and sign a certificate.  NULL only when OpenSSL refuses (ERROR_INTERNAL). */
+/*
+ * Make and sign a certificate.  NULL only when OpenSSL refuses (ERROR_INTERNAL).
+ *
+ * Extensions stand in one order: basicConstraints, authorityKeyIdentifier, subjectKeyIdentifier,
+ * keyUsage, extendedKeyUsage, authorityInfoAccess, cRLDistributionPoints, as far as template and CA
+ * set them; then those of the API, then those of the CSR, each in the order they came.  What stands
+ * there already is not added again: template and CA come before the API, the API before the CSR.
+ * Without CSRPassthrough only alternative names are taken from the CSR.
+ */
 X509 *certificate_make(const struct wish *wish, const struct signer *signer,
                        const struct algorithm *algorithm, struct error *err) MUST_CHECK;
 
@@ -81,9 +74,10 @@ bool signing_start(EVP_MD_CTX *context, EVP_PKEY *key, const struct algorithm *a
 
 /*
  * A CSR of PEM text, with anything around it, or NULL when it does not parse, its label is another
- * one, or its signature is not by its own key; `*why` says which.
+ * one, its key is of a kind that is not taken, or its signature is not by its own key; `*why` says
+ * which.
  */
-X509_REQ *csr_read(struct view pem, const char **why) MUST_CHECK;
+X509_REQ *csr_parse(struct view pem, const char **why) MUST_CHECK;
 
 /* PEM without a newline at its end, as AWS answers it; the caller frees. */
 char *certificate_pem(X509 *certificate);
@@ -114,7 +108,7 @@ int64_t asn1_time_read(const ASN1_TIME *time);
 /* Lower-case hex with colons between the bytes, as AWS writes serial numbers. */
 char *serial_colons(struct view serial);
 
-void x509_cleanup(X509 **certificate);
+void certificate_cleanup(X509 **certificate);
 void x509_req_cleanup(X509_REQ **csr);
 void pkey_cleanup(EVP_PKEY **key);
 void name_cleanup(X509_NAME **name);

@@ -45,7 +45,7 @@ every_kind_of_key_signs_with_every_algorithm_of_its_family(void **state)
                                 continue;
                         char *pem =
                                 csr_of("{\"Subject\":{\"CommonName\":\"a\"}}", key, algorithms[a]);
-                        CLEANUP(x509_req_cleanup) X509_REQ *csr = csr_read(view_text(pem), &why);
+                        CLEANUP(x509_req_cleanup) X509_REQ *csr = csr_parse(view_text(pem), &why);
                         if (!csr)
                                 fail_msg("%s with %s: %s", kinds[k], algorithms[a], why);
                         free(pem);
@@ -65,20 +65,53 @@ a_csr_that_is_none_is_refused_with_the_reason(void **state)
         const char *why = NULL;
 
         (void)state;
-        assert_null(csr_read(view_text("nothing"), &why));
+        assert_null(csr_parse(view_text("nothing"), &why));
         assert_non_null(strstr(why, "PEM"));
-        assert_null(csr_read(view_text(""), &why));
+        assert_null(csr_parse(view_text(""), &why));
         char *other = text_format("%s", good);
         for (char *at; (at = strstr(other, "CERTIFICATE REQUEST"));)
                 memcpy(at, "CERTIFICATE REQVEST", 19);
-        assert_null(csr_read(view_text(other), &why));
+        assert_null(csr_parse(view_text(other), &why));
         assert_non_null(strstr(why, "PEM"));
-        assert_null(csr_read(view_text("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"
-                                       "-----END CERTIFICATE REQUEST-----\n"),
-                             &why));
+        assert_null(csr_parse(view_text("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"
+                                        "-----END CERTIFICATE REQUEST-----\n"),
+                              &why));
         assert_non_null(strstr(why, "PKCS #10"));
         free(other);
         free(good);
+}
+
+static char *
+self_made_csr(EVP_PKEY *key, const EVP_MD *digest)
+{
+        X509_REQ *csr = X509_REQ_new();
+        BIO *bio = BIO_new(BIO_s_mem());
+        char *data = NULL;
+
+        assert_true(X509_REQ_set_pubkey(csr, key) && X509_REQ_sign(csr, key, digest) > 0 &&
+                    PEM_write_bio_X509_REQ(bio, csr) == 1);
+        long len = BIO_get_mem_data(bio, &data);
+        char *pem = text_copy_length(data, (size_t)len);
+        BIO_free(bio);
+        X509_REQ_free(csr);
+        return pem;
+}
+
+static void
+a_csr_for_a_key_that_no_certificate_may_have_is_refused(void **state)
+{
+        EVP_PKEY *const keys[] = { EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), EVP_RSA_gen(1024),
+                                   EVP_EC_gen("secp256k1"), EVP_EC_gen("P-224") };
+        const char *why = NULL;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+                char *pem = self_made_csr(keys[i], i ? EVP_sha256() : NULL);
+                if (csr_parse(view_text(pem), &why) || !strstr(why, "2048 to 4096"))
+                        fail_msg("key %zu: %s", i, why);
+                free(pem);
+                EVP_PKEY_free(keys[i]);
+        }
 }
 
 static void
@@ -107,7 +140,7 @@ a_configuration_becomes_subject_usages_and_information_access(void **state)
 
         (void)state;
         assert_non_null(pem);
-        CLEANUP(x509_req_cleanup) X509_REQ *csr = csr_read(view_text(pem), &why);
+        CLEANUP(x509_req_cleanup) X509_REQ *csr = csr_parse(view_text(pem), &why);
         assert_non_null(csr);
         char *subject = X509_NAME_oneline(X509_REQ_get_subject_name(csr), NULL, 0);
         assert_string_equal(subject, "/C=DE/CN=caf\\xC3\\xA9");
@@ -157,7 +190,7 @@ self_signed(EVP_PKEY *key, const char *subject)
         struct error err = { 0 };
         CLEANUP(name_cleanup) X509_NAME *name = X509_NAME_new();
         static const uint8_t serial[SERIAL_SIZE] = { 0, 0x80, 1 };
-        struct wish wish = { .template = template_find(
+        struct wish wish = { .template = template_named(
                                      "arn:aws:acm-pca:::template/RootCACertificate/V1"),
                              .subject = name,
                              .key = key,
@@ -178,20 +211,20 @@ static void
 pem_and_der_are_the_same_certificate_and_dates_are_to_the_second(void **state)
 {
         CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
-        CLEANUP(x509_cleanup) X509 *made = self_signed(key, "a");
+        CLEANUP(certificate_cleanup) X509 *made = self_signed(key, "a");
         struct buf der = { 0 };
         size_t used = 0;
 
         (void)state;
         certificate_der(made, &der);
-        CLEANUP(x509_cleanup) X509 *read = certificate_of_der(view_buf(&der));
+        CLEANUP(certificate_cleanup) X509 *read = certificate_of_der(view_buf(&der));
         assert_int_equal(X509_cmp(made, read), 0);
         char *pem = certificate_pem(made);
         assert_true(pem[strlen(pem) - 1] == '-');
         char *twice = text_format("%s\n%s\n", pem, pem);
-        CLEANUP(x509_cleanup) X509 *first = certificate_of_pem(view_text(twice), &used);
+        CLEANUP(certificate_cleanup) X509 *first = certificate_of_pem(view_text(twice), &used);
         assert_int_equal(X509_cmp(made, first), 0);
-        CLEANUP(x509_cleanup)
+        CLEANUP(certificate_cleanup)
         X509 *second = certificate_of_pem(view_text(twice + used), &used);
         assert_int_equal(X509_cmp(made, second), 0);
         assert_int_equal(asn1_time_read(X509_get0_notBefore(made)), NOW - 60);
@@ -205,7 +238,7 @@ static void
 the_outline_of_a_certificate_is_what_the_whole_says(void **state)
 {
         CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
-        CLEANUP(x509_cleanup) X509 *made = self_signed(key, "outline");
+        CLEANUP(certificate_cleanup) X509 *made = self_signed(key, "outline");
         CLEANUP(name_cleanup) X509_NAME *subject = NULL;
         struct buf der = { 0 };
         int64_t not_before, not_after;
@@ -234,15 +267,16 @@ static void
 templates_are_found_by_arn_in_any_partition(void **state)
 {
         (void)state;
-        assert_non_null(template_find("arn:aws-us-gov:acm-pca:::template/EndEntityCertificate/V1"));
-        assert_int_equal(template_find(
+        assert_non_null(
+                template_named("arn:aws-us-gov:acm-pca:::template/EndEntityCertificate/V1"));
+        assert_int_equal(template_named(
                                  "arn:aws:acm-pca:::template/SubordinateCACertificate_PathLen2/V1")
                                  ->path_length,
                          2);
-        assert_null(template_find("arn:aws:acm-pca:::template/EndEntityCertificate/V2"));
-        assert_null(template_find("arn:aws:acm-pca:::template/"));
-        assert_null(template_find("EndEntityCertificate/V1"));
-        assert_null(template_find("arn:aws:acm-pca:us-east-1::template/EndEntityCertificate/V1"));
+        assert_null(template_named("arn:aws:acm-pca:::template/EndEntityCertificate/V2"));
+        assert_null(template_named("arn:aws:acm-pca:::template/"));
+        assert_null(template_named("EndEntityCertificate/V1"));
+        assert_null(template_named("arn:aws:acm-pca:us-east-1::template/EndEntityCertificate/V1"));
 }
 
 static void
@@ -253,7 +287,7 @@ a_spoilt_certificate_differs_in_what_the_fault_says_and_nothing_else(void **stat
                                                { .expired = true },
                                                { .foreign = true } };
         CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
-        CLEANUP(x509_cleanup) X509 *good = self_signed(key, "a");
+        CLEANUP(certificate_cleanup) X509 *good = self_signed(key, "a");
         struct authority authority = { .key = key,
                                        .kind = key_kind_find("EC_prime256v1"),
                                        .algorithm = algorithm_find("SHA256WITHECDSA") };
@@ -265,7 +299,7 @@ a_spoilt_certificate_differs_in_what_the_fault_says_and_nothing_else(void **stat
                 certificate_der(good, &der);
                 assert_true(spoil_wanted(&faults[i]));
                 assert_done(spoil(&der, &faults[i], &authority, NOW, &err), err);
-                CLEANUP(x509_cleanup) X509 *bad = certificate_of_der(view_buf(&der));
+                CLEANUP(certificate_cleanup) X509 *bad = certificate_of_der(view_buf(&der));
                 assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(bad), key) == 1,
                                  !faults[i].wrong_key);
                 assert_int_equal(X509_NAME_cmp(X509_get_subject_name(bad),
@@ -294,6 +328,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_kind_of_key_signs_with_every_algorithm_of_its_family),
                 cmocka_unit_test(a_csr_that_is_none_is_refused_with_the_reason),
+                cmocka_unit_test(a_csr_for_a_key_that_no_certificate_may_have_is_refused),
                 cmocka_unit_test(a_configuration_becomes_subject_usages_and_information_access),
                 cmocka_unit_test(a_configuration_that_cannot_be_encoded_is_refused),
                 cmocka_unit_test(pem_and_der_are_the_same_certificate_and_dates_are_to_the_second),
