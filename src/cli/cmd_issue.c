@@ -47,11 +47,21 @@ refuse_under_way(const struct order *open, struct error *err)
                             open->wishes.name);
 }
 
-/* The same wishes, and the same request where one was given? */
+/*
+ * The same wishes, and the same request where one was given?  They are read once more with what the
+ * open order knows: its token, and the day it was made.
+ */
 static bool
-check_wishes(const struct order *open, const struct order *asked, struct error *err)
+check_wishes(const struct command *command, const struct order *open, struct error *err)
 {
+        CLEANUP(order_cleanup) struct order *asked = order_new();
         CLEANUP(free_cleanup) char *difference = NULL;
+
+        asked->created_at = open->created_at;
+        text_assign(&asked->token.label, open->token.label);
+        text_assign(&asked->token.serial, open->token.serial);
+        if (!wish_read(&command->options, false, asked, err))
+                return false;
         bool other_csr = asked->csr.len && open->csr.len &&
                          !view_equal(view_buf(&open->csr), view_buf(&asked->csr));
 
@@ -65,7 +75,8 @@ check_wishes(const struct order *open, const struct order *asked, struct error *
 
 /* An order of that name is open: is it the one that is asked for? */
 static bool
-check_open(const struct order *open, const struct order *asked, struct error *err)
+check_open(const struct command *command, const struct order *open, const struct order *asked,
+           struct error *err)
 {
         bool good = true;
 
@@ -74,7 +85,7 @@ check_open(const struct order *open, const struct order *asked, struct error *er
         else if (!open->held && asked->held)
                 good = refuse_under_way(open, err);
         else
-                good = check_wishes(open, asked, err);
+                good = check_wishes(command, open, err);
         return good || error_about(err, "order %lld '%s', %s", (long long)open->number,
                                    open->wishes.name, order_state_name(open->state));
 }
@@ -84,6 +95,9 @@ issue_look_up(struct command *command, struct ledger *ledger, struct order **ord
               struct error *err)
 {
         struct error none = { 0 };
+
+        if (wish_name_is_open(&(*order)->wishes) && !plan_bind_token(command, *order, err))
+                return false;
         struct order *newest = ledger_newest(ledger, (*order)->wishes.name, &none);
         bool good = true;
 
@@ -92,7 +106,7 @@ issue_look_up(struct command *command, struct ledger *ledger, struct order **ord
         if (!newest)
                 return none.kind == ERROR_NONE;
         if (order_state_is_open(newest->state)) {
-                good = check_open(newest, *order, err);
+                good = check_open(command, newest, *order, err);
         } else {
                 good = error_set(err, ERROR_NOTHING, "the order is %s already%s",
                                  order_state_name(newest->state),

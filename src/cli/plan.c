@@ -10,6 +10,7 @@
 #include "cli/wish.h"
 #include "engine/uri.h"
 #include "iam/write.h"
+#include "order/fill.h"
 #include "order/predict.h"
 
 /* -- the token, looked at without a login ------------------------------------------------------ */
@@ -32,26 +33,56 @@ look_at_token(struct modules *modules, struct token *token, void *context, struc
         return true;
 }
 
+/* `can_make` (may be NULL): can it make the key that is wished for? */
 static bool
-find_token(const struct command *command, struct order *order, struct error *err)
+find_token(const struct command *command, struct order *order, bool *can_make, struct error *err)
 {
         CLEANUP(inquiry_free) struct token_seen *seen = memory_new(1, sizeof(*seen));
         const struct wishes *wishes = &order->wishes;
         const char *uri = wishes->key_uri ? wishes->key_uri : wishes->token_uri;
         bool makes = !wishes->key_uri && !wishes->csr_given;
 
+        if (can_make)
+                *can_make = true;
         if (!uri)
                 return true;
-        seen->type = makes ? wishes->key_type : KEY_NONE;
+        seen->type = can_make && makes ? wishes->key_type : KEY_NONE;
         if (!inquire(command, uri, wishes->module, false, look_at_token, seen, err))
                 return false;
         free(order->token.uri);
         order->token.uri = uri_of_token(&seen->facts);
         text_assign(&order->token.label, seen->facts.label);
         text_assign(&order->token.serial, seen->facts.serial);
-        bool can_make = seen->can_make;
-
+        if (can_make)
+                *can_make = seen->can_make;
         token_facts_clear(&seen->facts);
+        return true;
+}
+
+bool
+plan_bind_token(const struct command *command, struct order *order, struct error *err)
+{
+        if (!order->token.uri && !find_token(command, order, NULL, err))
+                return false;
+        const char *serial = order->token.serial;
+        const struct fill_facts facts = {
+                .name = order->wishes.name,
+                .token_serial = serial && token_serial_is_identity(serial) ? serial : NULL,
+                .token_label = order->token.label,
+        };
+
+        return fill_wishes(&order->wishes, &facts, err);
+}
+
+/* The token with what the wishes need of it. */
+static bool
+look_for_token(const struct command *command, struct order *order, struct error *err)
+{
+        const struct wishes *wishes = &order->wishes;
+        bool can_make;
+
+        if (!find_token(command, order, &can_make, err) || !plan_bind_token(command, order, err))
+                return false;
         if (can_make)
                 return true;
         error_set(err, ERROR_MECHANISM, "the token cannot make keys of type %s",
@@ -281,7 +312,7 @@ make_plan(struct command *command, struct order **order, struct pca_authority *a
         struct wishes *wishes = &(*order)->wishes;
 
         if (!wish_default(wishes, command->state, &used, err) ||
-            !find_token(command, *order, err) || !find_ca(command, *order, authority, err))
+            !look_for_token(command, *order, err) || !find_ca(command, *order, authority, err))
                 return false;
         if (used.len)
                 command_say(command, "defaults  %s", buf_text(&used));

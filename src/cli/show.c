@@ -203,6 +203,8 @@ show_order_json(const struct order *order)
         cJSON_AddItemToObject(object, "token", token_json(o));
         cJSON_AddItemToObject(object, "key", key_json(o));
         cJSON_AddItemToObject(object, "files", files_json(o));
+        show_add_text(object, "holder", o->wishes.holder);
+        show_add_text(object, "place", o->wishes.place);
         add_number(object, "replaces", o->replaces);
         cJSON_AddItemToObject(object, "error", show_error_json(&o->error));
         cJSON_AddItemToObject(object, "wishes",

@@ -1,12 +1,12 @@
 #include "cli/wish.h"
 
-#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "aws/pca.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/pattern.h"
 #include "engine/uri.h"
 #include "order/csr.h"
 #include "order/custom.h"
@@ -14,13 +14,7 @@
 #include "order/name.h"
 #include "order/template.h"
 
-enum { CSR_BYTES = 1 << 20, LABEL_BYTES = 255, ID_BYTES = 255 };
-
-static void
-name_cleanup(X509_NAME **name)
-{
-        X509_NAME_free(*name);
-}
+enum { CSR_BYTES = 1 << 20, ID_BYTES = 255 };
 
 /* -- options that exclude each other ------------------------------------------------------- */
 
@@ -179,16 +173,11 @@ static bool
 read_key(const struct options *options, struct wishes *wishes, struct error *err)
 {
         const char *type = option_text(options, OPTION_KEY_TYPE);
-        const char *label = option_text(options, OPTION_LABEL);
         const char *id = option_text(options, OPTION_ID);
 
         /* An existing key has its own type, whatever the configuration prefers. */
         if (type && !wishes->key_uri && !key_type_named(type, &wishes->key_type, err))
                 return error_about(err, "%s", option_value(options, OPTION_KEY_TYPE)->where);
-        if (label && strlen(label) > LABEL_BYTES)
-                return error_set(err, ERROR_USAGE, "the label is longer than %d bytes",
-                                 LABEL_BYTES);
-        text_assign(&wishes->label, label);
         if (id && !hex_decode(id, &wishes->given_id, err)) {
                 err->kind = ERROR_USAGE;
                 error_about(err, "--id");
@@ -203,19 +192,18 @@ read_key(const struct options *options, struct wishes *wishes, struct error *err
 /* -- what the certificate says ---------------------------------------------------------------- */
 
 static bool
-read_subject(const struct options *options, struct wishes *wishes, struct error *err)
+read_subject(const struct patterns *patterns, struct wishes *wishes, struct error *err)
 {
-        const char *text = option_text(options, OPTION_SUBJECT);
-        CLEANUP(name_cleanup) X509_NAME *name = NULL;
+        const struct option_value *value = option_value(patterns->options, OPTION_SUBJECT);
+        CLEANUP(free_cleanup) char *subject = NULL;
 
-        if (!text) {
+        if (!value->count) {
                 error_set(err, ERROR_USAGE, "a certificate needs a subject: --subject NAME");
                 return error_advise(err, "for example --subject CN=device-1,O=Example");
         }
-        if (!subject_parse(text, &name, err))
-                return error_about(err, "%s", option_value(options, OPTION_SUBJECT)->where);
-        free(wishes->subject);
-        wishes->subject = subject_format(name);
+        if (!fill_subject(value->texts[0], &patterns->facts, &subject, err))
+                return error_about(err, "%s", value->where);
+        text_assign(&wishes->subject, subject);
         return true;
 }
 
@@ -257,10 +245,25 @@ check_extensions(const struct wishes *wishes, struct error *err)
 }
 
 static bool
+read_sans(const struct patterns *patterns, struct wishes *wishes, struct error *err)
+{
+        const struct option_value *sans = option_value(patterns->options, OPTION_SAN);
+
+        for (size_t i = 0; i < sans->count; i++) {
+                CLEANUP(free_cleanup) char *normal = NULL;
+
+                if (!fill_san(sans->texts[i], &patterns->facts, &normal, err))
+                        return error_about(err, "--san %s", sans->texts[i]);
+                if (!text_list_has(wishes->sans, wishes->san_count, normal))
+                        wishes_add_san(wishes, normal);
+        }
+        return true;
+}
+
+static bool
 read_extensions(const struct options *options, struct wishes *wishes, struct error *err)
 {
-        return read_list(options, OPTION_SAN, san_parse, &wishes->sans, &wishes->san_count, err) &&
-               read_list(options, OPTION_EXTENSION, custom_parse, &wishes->extensions,
+        return read_list(options, OPTION_EXTENSION, custom_parse, &wishes->extensions,
                          &wishes->extension_count, err) &&
                check_extensions(wishes, err);
 }
@@ -326,39 +329,68 @@ read_demands(const struct options *options, struct wishes *wishes, struct error 
                          &wishes->allowed_count, err);
 }
 
-static bool
-read_content(const struct options *options, struct order *order, struct error *err)
+/* From now on {name} is known, or waits for the token, too. */
+static void
+use_name(struct patterns *patterns, const struct wishes *wishes, bool waits)
 {
-        const char *path = option_text(options, OPTION_CSR);
-        struct wishes *wishes = &order->wishes;
-
-        if (path)
-                return read_csr(path, order, err);
-        return read_subject(options, wishes, err) && read_extensions(options, wishes, err) &&
-               read_usages(options, &wishes->usages, err) && read_hash(options, wishes, err);
+        if (waits)
+                patterns->facts.later |= FILL_NEEDS_NAME;
+        else
+                patterns->facts.name = wishes->name;
 }
 
 static bool
-read_name(const struct options *options, struct wishes *wishes, struct error *err)
+read_name(struct patterns *patterns, struct wishes *wishes, struct error *err)
 {
-        const char *given = option_text(options, OPTION_NAME);
-        CLEANUP(name_cleanup) X509_NAME *subject = NULL;
+        bool waits = patterns_wait(patterns, OPTION_NAME);
 
-        if (given) {
-                text_assign(&wishes->name, given);
-                return order_name_check(given, err) || error_about(err, "--name");
-        }
-        if (wishes->subject && *wishes->subject && !subject_parse(wishes->subject, &subject, err))
+        if (!option_text(patterns->options, OPTION_NAME))
+                return true;
+        if (!patterns_text(patterns, OPTION_NAME, FILL_TEXT, &wishes->name, err))
                 return false;
-        CLEANUP(free_cleanup) char *common = subject ? subject_common_name(subject) : NULL;
-
-        if (!common || !*common) {
-                error_set(err, ERROR_USAGE, "the subject has no common name to call the order by");
-                return error_advise(err, "give the order a name with --name");
-        }
-        free(wishes->name);
-        wishes->name = order_name_from(common);
+        if (!waits && !order_name_check(wishes->name, err))
+                return error_about(err, "--name");
+        use_name(patterns, wishes, waits);
         return true;
+}
+
+/* The common name names the order; as long as that waits for the token, the name is open. */
+static bool
+name_after_subject(struct patterns *patterns, struct wishes *wishes, struct error *err)
+{
+        const struct fill_facts nothing = { 0 };
+        CLEANUP(free_cleanup) char *subject = NULL;
+
+        if (option_text(patterns->options, OPTION_NAME))
+                return true;
+        if (!wishes->csr_given && patterns_wait(patterns, OPTION_SUBJECT)) {
+                use_name(patterns, wishes, true);
+                return true;
+        }
+        if (wishes->csr_given || !patterns->facts.later)
+                subject = text_copy(wishes->subject);
+        else if (!fill_text(wishes->subject, FILL_SUBJECT, &nothing, &subject, err))
+                return false;
+        if (!fill_name(subject, &wishes->name, err))
+                return false;
+        use_name(patterns, wishes, false);
+        return true;
+}
+
+static bool
+read_content(struct patterns *patterns, struct order *order, struct error *err)
+{
+        const char *path = option_text(patterns->options, OPTION_CSR);
+        struct wishes *wishes = &order->wishes;
+
+        if (!read_name(patterns, wishes, err) ||
+            !(path ? read_csr(path, order, err) : read_subject(patterns, wishes, err)) ||
+            !name_after_subject(patterns, wishes, err))
+                return false;
+        return path || (read_sans(patterns, wishes, err) &&
+                        read_extensions(patterns->options, wishes, err) &&
+                        read_usages(patterns->options, &wishes->usages, err) &&
+                        read_hash(patterns->options, wishes, err));
 }
 
 /* -- what is asked of the CA ------------------------------------------------------------------- */
@@ -499,7 +531,6 @@ read_targets(const struct options *options, struct wishes *wishes, struct error 
                 { "der", FORMAT_DER },
                 { "p7b", FORMAT_P7B },
         };
-        const char *out = option_text(options, OPTION_OUT);
 
         if (!read_bits(option_value(options, OPTION_STORE), stores, ARRAY_LENGTH(stores),
                        &wishes->stores, err))
@@ -511,37 +542,91 @@ read_targets(const struct options *options, struct wishes *wishes, struct error 
                 error_set(err, ERROR_USAGE, "--store token needs a token: --token URI");
                 return error_advise(err, "`p11cert token list` shows the tokens with their URIs");
         }
-        if (out) {
-                free(wishes->folder);
-                wishes->folder = wish_folder(out, NULL, wishes->name);
-        }
-        text_assign(&wishes->holder, option_text(options, OPTION_HOLDER));
-        text_assign(&wishes->place, option_text(options, OPTION_PLACE));
-        return read_attributes(option_value(options, OPTION_ATTRIBUTE), wishes, err);
+        return true;
 }
 
-char *
-wish_folder(const char *out, const char *state, const char *name)
+/* OUT as a pattern for an absolute path, whatever the current folder is called. */
+static char *
+absolute_pattern(const char *out)
 {
-        CLEANUP(free_cleanup)
-        char *folder = out ? file_absolute(out) : text_format("%s/certificates", state);
+        CLEANUP(free_cleanup) char *folder = file_absolute(strpbrk(out, "{}") ? "." : out);
+        CLEANUP(free_cleanup) char *quoted = fill_quote(folder);
 
-        return text_format("%s/%s", folder, name);
+        if (!strpbrk(out, "{}"))
+                return MOVE(quoted);
+        return out[0] == '/' ? text_copy(out) : text_format("%s/%s", quoted, out);
+}
+
+bool
+wish_name_is_open(const struct wishes *wishes)
+{
+        return !wishes->name || strchr(wishes->name, '{');
+}
+
+/* What the order's folder is called below OUT: its name, or a pattern while that is open. */
+static const char *
+folder_name(const struct wishes *wishes)
+{
+        return wish_name_is_open(wishes) ? "{name}" : wishes->name;
+}
+
+static bool
+read_folder(const struct patterns *patterns, struct wishes *wishes, struct error *err)
+{
+        const struct option_value *value = option_value(patterns->options, OPTION_OUT);
+        CLEANUP(free_cleanup) char *out = NULL;
+
+        if (!value->count)
+                return true;
+        CLEANUP(free_cleanup) char *pattern = absolute_pattern(value->texts[0]);
+
+        if (!fill_text(pattern, FILL_FILE, &patterns->facts, &out, err))
+                return error_about(err, "%s", value->where);
+        free(wishes->folder);
+        wishes->folder = text_format("%s/%s", out, folder_name(wishes));
+        return true;
+}
+
+static bool
+read_notes(const struct patterns *patterns, struct wishes *wishes, struct error *err)
+{
+        return patterns_text(patterns, OPTION_LABEL, FILL_TEXT, &wishes->label, err) &&
+               (!wishes->label || patterns_wait(patterns, OPTION_LABEL) ||
+                order_label_check(wishes->label, err)) &&
+               read_folder(patterns, wishes, err) &&
+               patterns_text(patterns, OPTION_HOLDER, FILL_TEXT, &wishes->holder, err) &&
+               patterns_text(patterns, OPTION_PLACE, FILL_TEXT, &wishes->place, err);
 }
 
 /* -- all of it ----------------------------------------------------------------------------------
  */
 
 bool
-wish_read(const struct options *options, bool needs_ca, struct order *order, struct error *err)
+wish_read_row(const struct options *options, bool needs_ca, int64_t row, struct order *order,
+              struct error *err)
 {
         struct wishes *wishes = &order->wishes;
+        struct patterns patterns;
 
-        return check_combination(options, err) && read_ca(options, needs_ca, wishes, err) &&
-               read_token(options, wishes, err) && read_key(options, wishes, err) &&
-               read_content(options, order, err) && read_demands(options, wishes, err) &&
-               read_name(options, wishes, err) && read_request(options, wishes, err) &&
-               read_targets(options, wishes, err);
+        if (!check_combination(options, err) || !read_ca(options, needs_ca, wishes, err) ||
+            !read_token(options, wishes, err) || !read_key(options, wishes, err) ||
+            !read_attributes(option_value(options, OPTION_ATTRIBUTE), wishes, err) ||
+            !patterns_begin(&patterns, options, order, row, err) ||
+            !read_content(&patterns, order, err) || !read_demands(options, wishes, err) ||
+            !read_request(options, wishes, err) || !read_targets(options, wishes, err) ||
+            !read_notes(&patterns, wishes, err))
+                return false;
+        wishes->unfilled = patterns.facts.later != 0;
+        /* Repeated on another day, the order still has the date it began with. */
+        if (patterns.needs & FILL_NEEDS_TIME)
+                order->created_at = patterns.facts.now;
+        return true;
+}
+
+bool
+wish_read(const struct options *options, bool needs_ca, struct order *order, struct error *err)
+{
+        return wish_read_row(options, needs_ca, 0, order, err);
 }
 
 static void
@@ -556,6 +641,16 @@ wish_template_name(const char *template_arn)
         const char *slash = strchr(template_arn, '/');
 
         return slash ? slash + 1 : template_arn;
+}
+
+/* STATE/certificates/NAME; a pattern as the other texts are while they wait. */
+static char *
+default_folder(const struct wishes *wishes, const char *state)
+{
+        CLEANUP(free_cleanup)
+        char *above = wishes->unfilled ? fill_quote(state) : text_copy(state);
+
+        return text_format("%s/certificates/%s", above, folder_name(wishes));
 }
 
 bool
@@ -580,7 +675,7 @@ wish_default(struct wishes *wishes, const char *state, struct buf *used, struct 
         }
         wishes->formats |= FORMAT_PEM;
         if (!wishes->folder) {
-                wishes->folder = wish_folder(NULL, state, wishes->name);
+                wishes->folder = default_folder(wishes, state);
                 if (wishes->stores & STORE_FILES)
                         note_default(used, "folder", wishes->folder);
         }

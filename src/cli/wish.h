@@ -11,14 +11,25 @@
 /*
  * The wishes that were given, and nothing else: members that nobody asked for stay empty, so that
  * they can be compared with those of an order of the same name (order.h, wishes_equal).  The name
- * is always there; it comes from the common name if need be.
+ * comes from the common name if need be.
+ *
+ * Texts with placeholders (order/fill.h) are filled.  Where one needs the token and order->token is
+ * not known yet, they stay patterns: wishes->unfilled, for fill_wishes() once the token is known;
+ * then the name may be open, too (NULL or a pattern).
  *
  * needs_ca  is --ca required (issue), or may it come later (csr)?
- * order     out: its wishes, and with --csr the CSR and its public key
+ * order     in: its token where that is known, and when it was made; out: its wishes, and with
+ *           --csr the CSR and its public key
+ * row       of a manifest, from 1; 0: none
  * errors    ERROR_USAGE, ERROR_INPUT (the CSR file)
  */
 bool wish_read(const struct options *options, bool needs_ca, struct order *order,
                struct error *err) MUST_CHECK;
+bool wish_read_row(const struct options *options, bool needs_ca, int64_t row, struct order *order,
+                   struct error *err) MUST_CHECK;
+
+/* Is the name still open, so that the token has to be found before the order can be looked up? */
+bool wish_name_is_open(const struct wishes *wishes);
 
 /* What was made without AWS, as a CSR is, takes endpoint and AWS profile from the options of now.
  */
@@ -46,10 +57,6 @@ bool wish_check_recorded(const struct options *options, bool override, struct wi
  * for another).  Defaults of the configuration fill in only what is not recorded.
  */
 bool wish_amend(const struct options *options, struct wishes *wishes, struct error *err) MUST_CHECK;
-
-/* The folder of an order's files: DIR of --out, or STATE/certificates, and the name. Caller frees.
- */
-char *wish_folder(const char *out, const char *state, const char *name);
 
 /* "EndEntityCertificate/V1" of a template's ARN; borrowed. */
 const char *wish_template_name(const char *template_arn);

@@ -76,6 +76,11 @@ apply_look(struct ride *ride, struct work *work)
         ride->looked = true;
         ride->have_key = work->have_key;
         take_token(order, work);
+        if (order->wishes.unfilled) {
+                wishes_clear(&order->wishes);
+                order->wishes = work->wishes;
+                work->wishes = (struct wishes){ 0 };
+        }
         buf_set(&order->old_key_sha256, view_buf(&work->old_key_sha256));
         if (!work->have_key)
                 return;

@@ -10,6 +10,7 @@
 #include "drive/session.h"
 #include "order/cert.h"
 #include "order/csr.h"
+#include "order/fill.h"
 
 struct hold {
         struct key *key; /* NULL once its token was closed */
@@ -58,6 +59,7 @@ work_free(struct work *work)
                 return;
         buf_clear(&work->old_certificate);
         order_token_clear(&work->token);
+        wishes_clear(&work->wishes);
         buf_clear(&work->key_id);
         free(work->key_label);
         free(work->key_uri);
@@ -272,11 +274,18 @@ note_old_key(struct worker *worker, struct work *work)
         return true;
 }
 
+/* The wishes with the label that the token's own facts gave. */
+static const struct wishes *
+looked_for(const struct work *work)
+{
+        return work->order->wishes.unfilled ? &work->wishes : &work->order->wishes;
+}
+
 /* What has the label under another id is not what --replace means. */
 static bool
 label_may_stay(struct worker *worker, struct work *work)
 {
-        const struct wishes *wishes = &work->order->wishes;
+        const struct wishes *wishes = looked_for(work);
         struct object_facts *list = NULL;
         size_t count = 0;
         bool good = true;
@@ -303,7 +312,7 @@ label_may_stay(struct worker *worker, struct work *work)
 static bool
 look_for_taken(struct worker *worker, struct work *work)
 {
-        const struct wishes *wishes = &work->order->wishes;
+        const struct wishes *wishes = looked_for(work);
         CLEANUP(free_cleanup) char *uris = NULL;
 
         if (!wishes->given_id.len && !wishes->label)
@@ -323,6 +332,26 @@ look_for_taken(struct worker *worker, struct work *work)
                             "or give its --id with --replace");
 }
 
+/*
+ * A serial number that is none of its own would tell two tokens' certificates apart by nothing.
+ */
+static bool
+fill_in_token(const struct token_facts *facts, struct work *work)
+{
+        const struct order *order = work->order;
+        bool is_identity = token_serial_is_identity(facts->serial);
+        const struct fill_facts known = {
+                .name = order->wishes.name,
+                .token_serial = is_identity ? facts->serial : NULL,
+                .token_label = facts->label,
+        };
+
+        if (!order->wishes.unfilled)
+                return true;
+        wishes_copy(&work->wishes, &order->wishes);
+        return fill_wishes(&work->wishes, &known, &work->error);
+}
+
 static bool
 do_look(struct worker *worker, struct work *work)
 {
@@ -330,6 +359,8 @@ do_look(struct worker *worker, struct work *work)
         const struct token_facts *facts = token_facts(worker->token);
 
         copy_token_facts(facts, &work->token);
+        if (!fill_in_token(facts, work))
+                return false;
         if (!token_serial_is_identity(facts->serial))
                 work->notes = text_format("token '%s' has no serial number of its own; it can only "
                                           "be told from others by its label",

@@ -39,6 +39,7 @@ struct work {
         /* results */
         struct error error;
         struct order_token token;
+        struct wishes wishes; /* WORK_LOOK: filled, where the order's waited for the token */
         struct buf key_id;
         char *key_label;
         char *key_uri;

@@ -61,9 +61,10 @@ bool ledger_in_turn(const struct ledger *ledger);
 /* -- orders ------------------------------------------------------------------------------- */
 
 /*
- * Record a new order; fills `number`, created_at, updated_at.  One open order at a time of a name:
- * a second is ERROR_ORDER_STATE.  `now`: seconds since 1970.  An order that has a number already
- * (its turn was lost) gets that one again, or a new one where it went to another order meanwhile.
+ * Record a new order; fills `number`, updated_at and, where it is open, created_at.  One open order
+ * at a time of a name: a second is ERROR_ORDER_STATE.  `now`: seconds since 1970.  An order that
+ * has a number already (its turn was lost) gets that one again, or a new one where it went to
+ * another order meanwhile.
  */
 bool ledger_insert(struct ledger *ledger, struct order *order, int64_t now,
                    struct error *err) MUST_CHECK;

@@ -117,10 +117,12 @@ ledger_insert(struct ledger *ledger, struct order *order, int64_t now, struct er
         int64_t number = 0;
         bool own, done;
 
-        assert(order->wishes.name);
+        assert(order->wishes.name && !order->wishes.unfilled);
         if (!write_begin(ledger, &own, err))
                 return false;
-        order->created_at = order->updated_at = now;
+        order->updated_at = now;
+        if (!order->created_at)
+                order->created_at = now;
         done = insert_row(ledger, order, &number, err) &&
                add_link(ledger, number, order_state_name(order->state), now, err);
         if (write_end(ledger, own, done, err)) {

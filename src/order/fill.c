@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "order/name.h"
 #include "order/utf8.h"
 
 /* How a value is written so that it stays one. */
@@ -13,6 +14,7 @@ enum escape {
         ESCAPE_RFC4514,
         ESCAPE_URI,
         ESCAPE_FILE,
+        ESCAPE_KRB5,    /* '/', '@' and a backslash with a backslash in front (RFC 1964, 2.1.1) */
         ESCAPE_DNS,     /* nothing, but '*' is refused */
         ESCAPE_ADDRESS, /* nothing, but a second '@' is refused, and '/' */
 };
@@ -153,20 +155,6 @@ fill_needs(const char *pattern, unsigned *needs, struct error *err)
 }
 
 /* -- their values --------------------------------------------------------------------------- */
-
-struct fill_facts
-fill_facts_of(const struct order *order, int64_t row, int64_t now)
-{
-        return (struct fill_facts){
-                .name = order->wishes.name,
-                .token_serial = order->token.serial,
-                .token_label = order->token.label,
-                .attributes = order->wishes.attributes,
-                .attribute_count = order->wishes.attribute_count,
-                .row = row,
-                .now = now,
-        };
-}
 
 static char *
 format_time(enum value_id id, int64_t now)
@@ -309,6 +297,13 @@ add_escaped(struct buf *out, enum escape escape, const char *value, bool has_at,
         case ESCAPE_URI:
                 add_percent(out, value, "-._~");
                 return true;
+        case ESCAPE_KRB5:
+                for (; *value; value++) {
+                        if (strchr("/@\\", *value))
+                                buf_add_byte(out, '\\');
+                        buf_add_byte(out, (uint8_t)*value);
+                }
+                return true;
         case ESCAPE_FILE:
                 add_file(out, value);
                 return true;
@@ -326,6 +321,7 @@ static const struct {
         enum escape escape;
 } san_escapes[] = {
         { "dns:", ESCAPE_DNS },
+        { "krb5:", ESCAPE_KRB5 },
         { "uri:", ESCAPE_URI },
         { "dirname:", ESCAPE_RFC4514 },
 };
@@ -381,9 +377,39 @@ add_value(struct buf *out, const struct placeholder *found, enum escape escape, 
 {
         CLEANUP(free_cleanup) char *value = NULL;
 
-        return find_value(found, facts, &value, err) && check_value(found, value, err) &&
-               (add_escaped(out, escape, value, has_at, err) ||
-                error_about(err, "{%.60s}", found->text));
+        if (values[found->id].needs & facts->later)
+                value = text_copy(facts->stand_in);
+        else if (!find_value(found, facts, &value, err))
+                return false;
+        return check_value(found, value, err) && (add_escaped(out, escape, value, has_at, err) ||
+                                                  error_about(err, "{%.60s}", found->text));
+}
+
+/* One step of filling: `*at` moves on. */
+static bool
+fill_next(const char **at, enum escape escape, bool has_at, const struct fill_facts *facts,
+          struct buf *out, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf piece = { 0 };
+        struct placeholder next;
+
+        if (!read_next(at, &piece, &next, err))
+                return false;
+        CLEANUP(free_cleanup) char *held = next.text;
+        bool stays = held && (values[next.id].needs & facts->later) && !facts->stand_in;
+
+        if (held && !stays && !add_value(&piece, &next, escape, has_at, facts, err))
+                return false;
+        if (facts->later && !facts->stand_in) {
+                CLEANUP(free_cleanup) char *quoted = fill_quote(buf_text(&piece));
+
+                buf_add_text(out, quoted);
+        } else {
+                buf_add(out, view_buf(&piece));
+        }
+        if (stays)
+                buf_format(out, "{%s}", held);
+        return true;
 }
 
 bool
@@ -397,14 +423,7 @@ fill_text(const char *pattern, enum fill_place place, const struct fill_facts *f
         if (!choose_escape(pattern, place, &escape, err))
                 return false;
         while (*pattern) {
-                struct placeholder next;
-
-                if (!read_next(&pattern, &text, &next, err))
-                        return false;
-                bool good = !next.text || add_value(&text, &next, escape, has_at, facts, err);
-
-                free(next.text);
-                if (!good)
+                if (!fill_next(&pattern, escape, has_at, facts, &text, err))
                         return false;
         }
         *out = text_copy(buf_text(&text));
@@ -423,4 +442,175 @@ fill_quote(const char *text)
                 buf_add_byte(&out, (uint8_t)*text);
         }
         return (char *)out.data;
+}
+
+/* -- subjects and alternative names --------------------------------------------------------- */
+
+static bool
+normal_subject(const char *text, char **out, struct error *err)
+{
+        X509_NAME *name = NULL;
+
+        if (!subject_parse(text, &name, err))
+                return false;
+        *out = subject_format(name);
+        X509_NAME_free(name);
+        return true;
+}
+
+typedef bool normalize(const char *text, char **out, struct error *err);
+
+/*
+ * Is there a value with which the pattern would be right?  The error is that of the first one
+ * tried.
+ */
+static bool
+try_stand_ins(const char *pattern, enum fill_place place, const struct fill_facts *facts,
+              normalize *normal, struct error *err)
+{
+        static const char *const stand_ins[] = { "x0", "192.0.2.1", "x0@host.example", "1.2.3" };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(stand_ins); i++) {
+                CLEANUP(free_cleanup) char *text = NULL;
+                CLEANUP(free_cleanup) char *result = NULL;
+                struct fill_facts known = *facts;
+                struct error why = { 0 };
+
+                known.stand_in = stand_ins[i];
+                if (fill_text(pattern, place, &known, &text, &why) && normal(text, &result, &why))
+                        return true;
+                if (i == 0)
+                        *err = why;
+        }
+        return false;
+}
+
+static bool
+fill_normal(const char *pattern, enum fill_place place, const struct fill_facts *facts,
+            normalize *normal, char **out, struct error *err)
+{
+        CLEANUP(free_cleanup) char *text = NULL;
+
+        if (facts->later && !try_stand_ins(pattern, place, facts, normal, err))
+                return false;
+        if (!fill_text(pattern, place, facts, &text, err))
+                return false;
+        if (!facts->later)
+                return normal(text, out, err);
+        *out = MOVE(text);
+        return true;
+}
+
+bool
+fill_subject(const char *pattern, const struct fill_facts *facts, char **out, struct error *err)
+{
+        return fill_normal(pattern, FILL_SUBJECT, facts, normal_subject, out, err);
+}
+
+bool
+fill_san(const char *pattern, const struct fill_facts *facts, char **out, struct error *err)
+{
+        return fill_normal(pattern, FILL_SAN, facts, san_parse, out, err);
+}
+
+bool
+fill_name(const char *subject, char **name, struct error *err)
+{
+        X509_NAME *parsed = NULL;
+
+        if (!subject_parse(subject, &parsed, err))
+                return false;
+        CLEANUP(free_cleanup) char *common = subject_common_name(parsed);
+
+        X509_NAME_free(parsed);
+        if (!common || !*common) {
+                error_set(err, ERROR_USAGE, "the subject has no common name to call the order by");
+                return error_advise(err, "give the order a name with --name");
+        }
+        *name = order_name_from(common);
+        return true;
+}
+
+/* -- all texts of the wishes ---------------------------------------------------------------- */
+
+/* Put the filled text in the pattern's place; NULL is none. */
+static bool
+fill_slot(char **slot, enum fill_place place, const struct fill_facts *facts, const char *option,
+          struct error *err)
+{
+        CLEANUP(free_cleanup) char *filled = NULL;
+
+        if (!*slot)
+                return true;
+        if (!fill_text(*slot, place, facts, &filled, err))
+                return error_about(err, "%s %.100s", option, *slot);
+        text_assign(slot, filled);
+        return true;
+}
+
+static bool
+fill_names(struct wishes *wishes, struct fill_facts *facts, struct error *err)
+{
+        CLEANUP(free_cleanup) char *subject = NULL;
+
+        if (!fill_slot(&wishes->name, FILL_TEXT, facts, "--name", err) ||
+            (wishes->name && !order_name_check(wishes->name, err)))
+                return false;
+        facts->name = wishes->name;
+        if (!wishes->csr_given) {
+                if (!fill_subject(wishes->subject, facts, &subject, err))
+                        return error_about(err, "--subject %.100s", wishes->subject);
+                text_assign(&wishes->subject, subject);
+        }
+        if (!wishes->name && !fill_name(wishes->subject, &wishes->name, err))
+                return false;
+        facts->name = wishes->name;
+        return true;
+}
+
+/* Two patterns may become the same name: once is enough. */
+static bool
+fill_sans(struct wishes *wishes, const struct fill_facts *facts, struct error *err)
+{
+        char **sans = NULL;
+        size_t count = 0;
+        bool good = true;
+
+        for (size_t i = 0; good && i < wishes->san_count; i++) {
+                CLEANUP(free_cleanup) char *normal = NULL;
+
+                good = fill_san(wishes->sans[i], facts, &normal, err) ||
+                       error_about(err, "--san %.100s", wishes->sans[i]);
+                if (good && !text_list_has(sans, count, normal))
+                        text_list_add(&sans, &count, normal);
+        }
+        if (good)
+                text_list_copy(&wishes->sans, &wishes->san_count, sans, count);
+        text_list_free(sans, count);
+        return good;
+}
+
+bool
+fill_wishes(struct wishes *wishes, const struct fill_facts *facts, struct error *err)
+{
+        struct fill_facts known = *facts;
+        struct wishes filled = { 0 };
+
+        if (!wishes->unfilled)
+                return true;
+        wishes_copy(&filled, wishes);
+        if (!fill_names(&filled, &known, err) ||
+            (!filled.csr_given && !fill_sans(&filled, &known, err)) ||
+            !fill_slot(&filled.label, FILL_TEXT, &known, "--label", err) ||
+            (filled.label && !order_label_check(filled.label, err)) ||
+            !fill_slot(&filled.folder, FILL_FILE, &known, "--out", err) ||
+            !fill_slot(&filled.holder, FILL_TEXT, &known, "--holder", err) ||
+            !fill_slot(&filled.place, FILL_TEXT, &known, "--place", err)) {
+                wishes_clear(&filled);
+                return false;
+        }
+        filled.unfilled = false;
+        wishes_clear(wishes);
+        *wishes = filled;
+        return true;
 }

@@ -40,7 +40,7 @@ enum fill_place {
         FILL_PLACES
 };
 
-/* What is known.  Borrowed; NULL or 0 is not known (yet). */
+/* What is known.  Borrowed; NULL or 0 is not known. */
 struct fill_facts {
         const char *name;
         const char *token_serial;
@@ -49,10 +49,12 @@ struct fill_facts {
         size_t attribute_count;
         int64_t row;
         int64_t now;
-};
 
-/* The facts that an order holds itself: name, token and attributes. */
-struct fill_facts fill_facts_of(const struct order *order, int64_t row, int64_t now);
+        /* enum fill_need bits of what will be known later: its placeholders stay, and the result is
+           a pattern again, with braces doubled.  `stand_in` takes their place for a lint. */
+        unsigned later;
+        const char *stand_in;
+};
 
 /*
  * Which facts does the pattern need?
@@ -76,5 +78,29 @@ bool fill_text(const char *pattern, enum fill_place place, const struct fill_fac
 
 /* The pattern that is filled to `text`: braces are doubled.  The caller frees. */
 char *fill_quote(const char *text);
+
+/*
+ * The same for a subject, and for an alternative name, in their normal form once nothing is left
+ * for later.  Before that the pattern is tried with stand-ins, so that what can never be right is
+ * refused at once.  errors: those of subject_parse() and san_parse(), too
+ */
+bool fill_subject(const char *pattern, const struct fill_facts *facts, char **out,
+                  struct error *err) MUST_CHECK;
+bool fill_san(const char *pattern, const struct fill_facts *facts, char **out,
+              struct error *err) MUST_CHECK;
+
+/* The name of an order after its subject's common name; ERROR_USAGE if it has none.  Caller frees.
+ */
+bool fill_name(const char *subject, char **name, struct error *err) MUST_CHECK;
+
+/*
+ * Fill the texts that were left for later (wishes->unfilled): subject, alternative names, label,
+ * folder, holder, place, and the name if it is open.  The others stay as they are.
+ *
+ * facts   of the token; what else there was is filled in already
+ * errors  as above, and `wishes` are untouched
+ */
+bool fill_wishes(struct wishes *wishes, const struct fill_facts *facts,
+                 struct error *err) MUST_CHECK;
 
 #endif

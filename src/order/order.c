@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_MOST = 64 };
+enum { NAME_MOST = 64, LABEL_MOST = 255 };
 
 /* The CA forgets an idempotency token after five minutes; we stop half a minute earlier. */
 enum { REPEAT_S = 270 };
@@ -160,6 +160,13 @@ order_name_check(const char *name, struct error *err)
         error_set(err, ERROR_USAGE, "the name '%.80s' is wrong: %s", name, rule);
         return error_advise(err, "a name is 1 to 64 letters, digits, dots, hyphens and "
                                  "underscores, and does not start with a dot");
+}
+
+bool
+order_label_check(const char *label, struct error *err)
+{
+        return strlen(label) <= LABEL_MOST ||
+               error_set(err, ERROR_USAGE, "the label is longer than %d bytes", LABEL_MOST);
 }
 
 char *

@@ -91,6 +91,9 @@ struct wishes {
         char *place;
         struct attribute *attributes; /* --attribute k=v */
         size_t attribute_count;
+
+        /* texts are patterns that wait for the token (fill.h); never so in the ledger */
+        bool unfilled;
 };
 
 struct order_token {
@@ -205,6 +208,9 @@ bool order_may_move(enum order_state from, enum order_state to);
 
 /* Is a name well formed?  ERROR_USAGE says which rule it breaks. */
 bool order_name_check(const char *name, struct error *err) MUST_CHECK;
+
+/* Is it a label that a token can hold (CKA_LABEL, 255 bytes here)?  ERROR_USAGE. */
+bool order_label_check(const char *label, struct error *err) MUST_CHECK;
 
 /*
  * Make a well-formed name of any text (a common name): other characters become '-', a leading dot

@@ -78,6 +78,7 @@ every_placeholder_is_filled_as_its_place_has_it(void **state)
                 { "dirname:CN={attr.evil}", FILL_SAN, "dirname:CN=x\\,O\\=Evil\\+CN\\=other" },
                 { "email:{attr.at}", FILL_SAN, "email:root@evil.example" },
                 { "upn:{name}@EXAMPLE", FILL_SAN, "upn:device-1@EXAMPLE" },
+                { "krb5:host/{attr.at}@R", FILL_SAN, "krb5:host/root\\@evil.example@R" },
                 { "/srv/{attr.up}/x", FILL_FILE, "/srv/%2E.%2F..%2Fetc/x" },
                 { "{token.label}-{attr.umlaut}", FILL_FILE, "My%20Token-K%C3%A4se" },
                 { "pkcs11:object={token.label}", FILL_URI, "pkcs11:object=My%20Token" },

@@ -21,6 +21,8 @@ static const char *const members[] = {
         "token",
         "key",
         "files",
+        "holder",
+        "place",
         "replaces",
         "error",
         "wishes",

@@ -1,6 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include "cli/wish.h"
+#include "order/fill.h"
 
 #define CA                                                              \
         "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/" \
@@ -270,6 +271,139 @@ the_configuration_fills_in_what_is_open_and_leaves_alone_what_is_recorded(void *
         options_clear(&options);
 }
 
+/* The wishes that `options` give for a token that is known, or NULL for one that is not. */
+static struct order *
+filled(const struct options *options, const char *serial, struct error *err)
+{
+        struct order *order = order_new();
+
+        text_assign(&order->token.serial, serial);
+        text_assign(&order->token.label, serial ? "first" : NULL);
+        assert_done(wish_read_row(options, true, 7, order, err), *err);
+        return order;
+}
+
+static void
+texts_are_filled_with_what_is_known(void **state)
+{
+        struct options options =
+                GIVEN("ca=" CA, "token=pkcs11:token=a", "name=dev-{row}",
+                      "attribute=site=Berlin, N", "subject=CN={name},L={attr.site}",
+                      "san=dns:{name}.{attr.site}x.example", "label={name}/{row}",
+                      "out=/srv/{attr.site}", "holder={attr.site} {{x}}", "place={date.compact}");
+        struct error err = { 0 };
+        struct order *order = order_new();
+
+        (void)state;
+        assert_refused(wish_read_row(&options, true, 7, order, &err), err, ERROR_USAGE);
+        assert_non_null(strstr(err.about, "--san")); /* ", " is nothing for a DNS name */
+        order_free(order);
+        options_clear(&options);
+        options = GIVEN("ca=" CA, "token=pkcs11:token=a", "name=dev-{row}",
+                        "attribute=site=Berlin, N", "subject=CN={name},L={attr.site}",
+                        "san=dns:{name}.example", "label={name}/{row}", "out=/srv/{attr.site}",
+                        "holder={attr.site} {{x}}", "place={row}");
+        order = filled(&options, NULL, &err);
+        assert_false(order->wishes.unfilled);
+        assert_string_equal(order->wishes.name, "dev-7");
+        assert_string_equal(order->wishes.subject, "CN=dev-7,L=Berlin\\, N");
+        assert_string_equal(order->wishes.sans[0], "dns:dev-7.example");
+        assert_string_equal(order->wishes.label, "dev-7/7");
+        assert_string_equal(order->wishes.folder, "/srv/Berlin%2C%20N/dev-7");
+        assert_string_equal(order->wishes.holder, "Berlin, N {x}");
+        assert_string_equal(order->wishes.place, "7");
+        order_free(order);
+        options_clear(&options);
+}
+
+/* Values that look like placeholders go through both fillings as they are. */
+static void
+what_waits_for_the_token_is_filled_once_it_is_known(void **state)
+{
+        struct options options =
+                GIVEN("ca=" CA, "token=pkcs11:token=a", "attribute=odd={token.label}",
+                      "subject=CN={token.serial},OU={attr.odd}", "san=dns:{name}.example",
+                      "san=dirname:CN={token.label},O={attr.odd}", "label={token.label}-{{}}",
+                      "holder={attr.odd}");
+        const struct fill_facts token = { .token_serial = "0A", .token_label = "{name}" };
+        struct error err = { 0 };
+        struct order *order = filled(&options, NULL, &err);
+        CLEANUP(buf_cleanup) struct buf used = { 0 };
+        struct wishes *wishes = &order->wishes;
+
+        (void)state;
+        assert_true(wishes->unfilled);
+        assert_true(wish_name_is_open(wishes));
+        assert_done(wish_default(wishes, "/st{a}te", &used, &err), err);
+        assert_done(fill_wishes(wishes, &token, &err), err);
+        assert_false(wishes->unfilled);
+        assert_string_equal(wishes->name, "0A");
+        assert_string_equal(wishes->subject, "CN=0A,OU={token.label}");
+        assert_string_equal(wishes->sans[0], "dns:0a.example");
+        assert_string_equal(wishes->sans[1], "dirname:CN={name},O={token.label}");
+        assert_string_equal(wishes->label, "{name}-{}");
+        assert_string_equal(wishes->holder, "{token.label}");
+        assert_string_equal(wishes->folder, "/st{a}te/certificates/0A");
+        order_free(order);
+        options_clear(&options);
+}
+
+/* The same command for an order that has its token already asks for the same. */
+static void
+a_known_token_gives_the_same_wishes_at_once(void **state)
+{
+        struct options options = GIVEN("ca=" CA, "token=pkcs11:token=a", "name=n",
+                                       "subject=CN={token.serial},O={token.label}", "place={name}");
+        const struct fill_facts token = { .token_serial = "0A,1", .token_label = "first" };
+        struct error err = { 0 };
+        struct order *later = filled(&options, NULL, &err);
+        struct order *at_once = filled(&options, "0A,1", &err);
+        char *difference = NULL;
+
+        (void)state;
+        assert_true(later->wishes.unfilled);
+        assert_false(wish_name_is_open(&later->wishes));
+        assert_false(at_once->wishes.unfilled);
+        assert_done(fill_wishes(&later->wishes, &token, &err), err);
+        assert_true(wishes_equal(&at_once->wishes, &later->wishes, &difference));
+        assert_string_equal(at_once->wishes.subject, "CN=0A\\,1,O=first");
+        order_free(later);
+        order_free(at_once);
+        options_clear(&options);
+}
+
+static void
+a_pattern_that_can_never_be_right_is_refused_before_the_token_is_known(void **state)
+{
+        static const struct {
+                const char *option;
+                const char *says;
+        } rows[] = {
+                { "subject=CN={token.seriel}", "{token.serial}" },
+                { "subject=XX={token.serial}", "unknown attribute" },
+                { "subject=CN={token.serial},C=Germany", "too long" },
+                { "san=dns:{token.label}..example", "label is empty" },
+                { "san=dns:{name", "stands alone" },
+                { "place={token.serial}{attr.none}", "no attribute" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                bool is_subject = text_starts(rows[i].option, "subject");
+                struct options options =
+                        GIVEN("ca=" CA, "token=pkcs11:token=a", "name=n", rows[i].option,
+                              is_subject ? "place=x" : "subject=CN={token.serial}");
+                struct order *order = order_new();
+                struct error err = { 0 };
+
+                assert_refused(wish_read(&options, true, order, &err), err, ERROR_USAGE);
+                if (!strstr(err.what, rows[i].says) && !strstr(err.next, rows[i].says))
+                        fail_msg("%s: %s / %s", rows[i].option, err.what, err.next);
+                order_free(order);
+                options_clear(&options);
+        }
+}
+
 int
 main(void)
 {
@@ -284,6 +418,11 @@ main(void)
                 cmocka_unit_test(
                         the_configuration_fills_in_what_is_open_and_leaves_alone_what_is_recorded),
                 cmocka_unit_test(submit_may_say_what_is_still_open_but_not_move_to_another_ca),
+                cmocka_unit_test(texts_are_filled_with_what_is_known),
+                cmocka_unit_test(what_waits_for_the_token_is_filled_once_it_is_known),
+                cmocka_unit_test(a_known_token_gives_the_same_wishes_at_once),
+                cmocka_unit_test(
+                        a_pattern_that_can_never_be_right_is_refused_before_the_token_is_known),
         };
 
         return cmocka_run_group_tests_name("wish", tests, NULL, NULL);

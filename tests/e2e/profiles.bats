@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# Profiles: texts that are filled in, and the ready ones of doc/examples from plan to certificate.
+load common
+
+setup() {
+        sandbox_make
+        token_make
+        localpca_start
+        as_admin
+}
+
+teardown() {
+        sandbox_clear
+}
+
+# subject_of FILE
+subject_of() { openssl x509 -in "$1" -noout -subject -nameopt RFC2253 | sed 's/^subject=//'; }
+
+@test "a subject is filled with the token's serial number, which names the order, too" {
+        local serial
+        serial=$(token_serial)
+        done_well issue --subject 'CN={token.serial},O={attr.maker}' --attribute maker='Example, Inc.' \
+                --san 'dns:{name}.example' --san 'uri:urn:dev:{token.label}' --label 'key of {token.label}' \
+                --holder '{token.serial}' --place '{date.compact}' --out "$SANDBOX/{attr.maker}"
+        delivered
+        is ".name == \"$serial\" and .token.serial == \"$serial\" and .holder == \"$serial\""
+        is ".sans == [\"dns:$serial.example\", \"uri:urn:dev:first\"]"
+        is ".place == \"$(date -u +%Y%m%d)\""
+        is ".files.certificate | startswith(\"$SANDBOX/Example%2C%20Inc./$serial/\")"
+        [ "$(subject_of "$(fact .files.certificate)")" = "CN=$serial,O=Example\\, Inc." ]
+        on_token --list-objects --type privkey | grep -q 'label: *key of first$'
+}
+
+@test "an order that was interrupted is the same one when its command is repeated" {
+        local words=(--name dev --subject 'CN={token.serial},OU={time.compact}' --san 'dns:{name}.example')
+        refused network 11 p11cert issue --output json --ca "$CA_ARN" --endpoint-url http://127.0.0.1:9 \
+                --module "$MODULE" --token "$TOKEN" --pin-source "file:$SANDBOX/pin" "${words[@]}"
+        refused token-absent 6 p11cert issue --output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" \
+                --module "$MODULE" --token pkcs11:token=other --subject 'CN={token.serial}'
+        [ "$(p11cert list --output json | jq '.orders | length')" = 0 ]
+        localpca_again --fault IssueCertificate:p=1:http=500
+        as_admin
+        refused aws-unavailable 11 issue "${words[@]}"
+        is '.order == 1 and .state == "requested"'
+        localpca_again
+        as_admin
+        sleep 1.1
+        done_well issue "${words[@]}"
+        delivered
+        is ".order == 1 and .subject == (\"CN=$(token_serial),OU=\" + (.subject | split(\"OU=\")[1]))"
+        refused nothing-to-do 3 issue "${words[@]}"
+}
+
+@test "plan and csr fill in what issue would" {
+        local serial
+        serial=$(token_serial)
+        done_well p11cert plan --output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --module "$MODULE" \
+                --token "$TOKEN" --subject 'CN={token.serial}'
+        is ".name == \"$serial\" and .subject == \"CN=$serial\" and (.plan.folder | endswith(\"/$serial\"))"
+        done_well p11cert csr --output json --module "$MODULE" --token "$TOKEN" \
+                --pin-source "file:$SANDBOX/pin" --subject 'CN={token.serial}' "$SANDBOX/csr.pem"
+        openssl req -in "$SANDBOX/csr.pem" -noout -subject | grep -q "CN *= *$serial"
+        [ "$(issued)" = 0 ]
+}
