@@ -384,7 +384,7 @@ static bool
 read_prompt(const char *token_name, pin_ask *ask, void *ask_context, struct secret *pin,
             struct error *err)
 {
-        CLEANUP(free_cleanup) char *prompt = text_format("PIN of token '%s'", token_name);
+        CLEANUP(free_cleanup) char *prompt = text_format("token '%s'", token_name);
 
         if (ask)
                 return ask(ask_context, prompt, pin, err);

@@ -23,8 +23,8 @@ bool pin_source_parse(const char *text, struct pin_source *out, struct error *er
 void pin_source_clear(struct pin_source *source);
 
 /*
- * Ask a person for a PIN: `prompt` names the token.  Given by the command line; NULL where nobody
- * may be asked.  Returns false with ERROR_PIN_MISSING when there is no terminal.
+ * Ask a person for a PIN: `prompt` names the token, "token 'LABEL'".  Given by the command line;
+ * NULL where nobody may be asked.  Returns false with ERROR_PIN_MISSING when there is no terminal.
  */
 typedef bool pin_ask(void *context, const char *prompt, struct secret *pin, struct error *err);
 

@@ -6,6 +6,7 @@
 
 #include "cli/inquiry.h"
 #include "cli/show.h"
+#include "cli/tokens.h"
 #include "cli/verbs.h"
 #include "engine/key.h"
 #include "engine/uri.h"
@@ -14,7 +15,7 @@
 /* -- token list, token info ---------------------------------------------------------------------
  */
 
-static cJSON *
+cJSON *
 token_json(const struct token_facts *facts)
 {
         CLEANUP(free_cleanup) char *uri = uri_of_token(facts);
@@ -51,7 +52,7 @@ token_json(const struct token_facts *facts)
         return token;
 }
 
-static void
+void
 token_text(struct buf *out, const struct token_facts *facts)
 {
         CLEANUP(free_cleanup) char *uri = uri_of_token(facts);
@@ -139,8 +140,7 @@ look_at_one(struct modules *modules, struct token *token, void *context, struct 
         return true;
 }
 
-/* The token that is meant: an argument or --token; without both, the only one there is. */
-static const char *
+const char *
 token_argument(const struct command *command)
 {
         const char *token = option_text(&command->options, OPTION_TOKEN);

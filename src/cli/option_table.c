@@ -194,6 +194,17 @@ static const struct option_row rows[] = {
                 .help = "write a role's trust policy for an account, user, role or trust anchor" },
         [OPTION_COMMON_NAME] = { "common-name", OF_VERB, LIST("NAME"),
                 .help = "of a certificate of the trust anchor that may; repeatable" },
+        [OPTION_TOKEN_LABEL] = { "token-label", OF_VERB, TEXT("LABEL"), .scope = ANYWHERE,
+                .help = "label of a token that is initialised" },
+        [OPTION_SO_PIN_SOURCE] = { "so-pin-source", OF_VERB, TEXT("SOURCE"), .scope = ANYWHERE,
+                .help = "the security officer's PIN, named as at --pin-source",
+                .fallback = "prompt" },
+        [OPTION_NEW_PIN_SOURCE] = { "new-pin-source", OF_VERB, TEXT("SOURCE"),
+                .help = "the new PIN, named as at --pin-source", .fallback = "prompt" },
+        [OPTION_PIN_HOOK] = { "pin-hook", OF_VERB, TEXT("PROGRAM"), .scope = ANYWHERE,
+                .help = "make random PINs, and hand them to this program's standard input" },
+        [OPTION_HOOK_TIMEOUT] = { "hook-timeout", OF_VERB, SPAN("TIME"), .scope = ANYWHERE,
+                .help = "kill a hook that takes longer", .fallback = "60s" },
 };
 /* clang-format on */
 static_assert(ARRAY_LENGTH(rows) == OPTIONS, "a row for every option");

@@ -90,6 +90,11 @@ enum option_id {
         OPTION_ACCOUNT,
         OPTION_ROLE_TRUST,
         OPTION_COMMON_NAME,
+        OPTION_TOKEN_LABEL,
+        OPTION_SO_PIN_SOURCE,
+        OPTION_NEW_PIN_SOURCE,
+        OPTION_PIN_HOOK,
+        OPTION_HOOK_TIMEOUT,
         OPTIONS
 };
 

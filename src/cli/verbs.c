@@ -200,6 +200,27 @@ static const struct verb verbs[] = {
           .summary = "one token: flags, PIN state, what it can do",
           .example = "p11cert token info 'pkcs11:token=hsm'",
           .most = 1, .statuses = S(6), .run = cmd_token_info },
+        { .name = "token init", .usage = "[URI]", .groups = TOKEN,
+          .summary = "initialise a blank token: label, security officer's PIN, user PIN",
+          .details = "A token that is not blank is refused, whatever is on it.  --pin-source is "
+                     "the user PIN\nthat it gets.\n",
+          .example = "p11cert token init --token-label device-17 --so-pin-source file:/secure/so \\\n"
+                     "        --pin-source file:/etc/p11cert/pin",
+          .options = OPTIONS_ARE(OPTION_TOKEN_LABEL, OPTION_SO_PIN_SOURCE, OPTION_PIN_HOOK,
+                                 OPTION_HOOK_TIMEOUT),
+          .most = 1, .statuses = OF_TOKEN, .run = cmd_token_init },
+        { .name = "token check-pin", .usage = "[URI]", .groups = TOKEN,
+          .summary = "log in once, and tell whether the PIN is right",
+          .details = "The last try is never used, and a source that was refused is not tried "
+                     "again.\n",
+          .example = "p11cert token check-pin 'pkcs11:token=hsm' --pin-source file:/etc/p11cert/pin",
+          .most = 1, .statuses = OF_TOKEN, .run = cmd_token_check_pin },
+        { .name = "token change-pin", .usage = "[URI]", .groups = TOKEN,
+          .summary = "set another user PIN, and prove it by a login",
+          .example = "p11cert token change-pin 'pkcs11:token=hsm' "
+                     "--new-pin-source file:/etc/p11cert/new",
+          .options = OPTIONS_ARE(OPTION_NEW_PIN_SOURCE),
+          .most = 1, .statuses = OF_TOKEN, .run = cmd_token_change_pin },
         { .name = "key list", .usage = "[URI]", .groups = TOKEN,
           .summary = "the private keys on a token",
           .example = "p11cert key list 'pkcs11:token=hsm' --pin-source prompt",
@@ -237,7 +258,7 @@ static const struct verb verbs[] = {
 /* Verbs of the contract that this version does not have. */
 static const char *const later[] = {
         "batch", "station", "check", "install", "retire", "track", "reconcile", "report",
-        "audit export", "token init", "token check-pin", "token change-pin", "token probe",
+        "audit export", "token probe",
         "key generate", "key delete", "cert write", "cert delete", "identity whoami", "identity check",
         "identity create", "identity rotate", "identity delete", "identity credential-process",
         "permission",

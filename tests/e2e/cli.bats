@@ -86,7 +86,7 @@ typed() {
 @test "what comes with a later version says so" {
         run -2 --separate-stderr p11cert station
         grep -q 'not in this version' <<<"$stderr"
-        run -2 --separate-stderr p11cert token init
+        run -2 --separate-stderr p11cert token probe
         grep -q 'not in this version' <<<"$stderr"
 }
 

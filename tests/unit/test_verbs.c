@@ -35,7 +35,7 @@ verbs_are_found_by_one_or_two_words_and_wrong_ones_name_the_nearest(void **state
                 { { "ca", "lsit" }, NULL, "'ca list'" },
                 { { "ca", "--help" }, NULL, "second word" },
                 { { "batch", "x" }, NULL, "not in this version" },
-                { { "token", "init" }, NULL, "not in this version" },
+                { { "token", "probe" }, NULL, "not in this version" },
                 { { "identity", "policy" }, "identity policy", NULL },
                 { { "identity", "create" }, NULL, "not in this version" },
                 { { "quite-another-thing", "x" }, NULL, "no verb" },
