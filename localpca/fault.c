@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "localpca/facts.h"
+#include "localpca/spoil.h"
 
 enum { SCRIPT_SIZE_MOST = 1 << 20 };
 
@@ -99,10 +100,6 @@ static const struct {
         { "truncate", offsetof(struct fault, truncate) },
         { "garbage", offsetof(struct fault, garbage) },
         { "fail", offsetof(struct fault, fail) },
-        { "wrong-key", offsetof(struct fault, wrong_key) },
-        { "wrong-subject", offsetof(struct fault, wrong_subject) },
-        { "expired", offsetof(struct fault, expired) },
-        { "foreign", offsetof(struct fault, foreign) },
         { "chain=garbage", offsetof(struct fault, garbled_chain) },
         { "clock", offsetof(struct fault, clock) },
 };
@@ -132,6 +129,12 @@ number_of(const char *value, int64_t least, int64_t most, unsigned *out)
 static bool
 what_read(const char *word, struct fault *what)
 {
+        uint64_t deviation;
+
+        if (spoil_named(word, &deviation)) {
+                what->deviations |= deviation;
+                return true;
+        }
         for (size_t i = 0; i < ARRAY_LENGTH(flags); i++) {
                 if (strcmp(flags[i].word, word) == 0) {
                         *(bool *)((char *)what + flags[i].offset) = true;
@@ -299,6 +302,7 @@ fault_merge(struct fault *into, const struct fault *from)
         for (size_t i = 0; i < ARRAY_LENGTH(flags); i++)
                 *(bool *)((char *)into + flags[i].offset) |=
                         *(const bool *)((const char *)from + flags[i].offset);
+        into->deviations |= from->deviations;
         if (from->http)
                 into->http = from->http;
         if (from->error[0])

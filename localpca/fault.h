@@ -14,7 +14,7 @@
  *     slow=MS   delay=MS   the body dribbles over that time; the answer comes later
  *     throttle  denied  expired-token  clock    the errors of those names
  *     fail                 GetCertificate says RequestFailedException
- *     wrong-key wrong-subject expired foreign   a certificate that is not what was asked for
+ *     wrong-key expired …  a certificate that is not what was asked for; the words of spoil.h
  *     chain=garbage        GetCertificate gives a chain that is none
  *
  * (these on IssueCertificate: for good for that certificate; on GetCertificate: for that answer)
@@ -33,8 +33,9 @@ struct fault {
         char error[64];
         bool reset_before, reset_after;
         bool truncate, garbage;
-        bool fail, wrong_key, wrong_subject, expired, foreign, garbled_chain;
+        bool fail, garbled_chain;
         bool clock;
+        uint64_t deviations; /* bits of spoil.h */
         unsigned slow_ms, delay_ms;
 };
 

@@ -283,8 +283,8 @@ issue(struct call *call, struct issuing *issuing, const char *scope)
         if (!certificate)
                 return call_broken(call, &err);
         certificate_der(certificate, &issued.der);
-        if (spoil_wanted(&call->fault) &&
-            !spoil(&issued.der, &call->fault, issuing->authority, call->now_ms / 1000, &err)) {
+        if (call->fault.deviations && !spoil(&issued.der, call->fault.deviations,
+                                             issuing->authority, call->now_ms / 1000, &err)) {
                 issued_clear(&issued);
                 return call_broken(call, &err);
         }
@@ -372,8 +372,8 @@ operation_get_certificate(struct call *call)
         if (done && (issued.failed || call->fault.fail))
                 done = refuse(&call->refusal, "RequestFailedException",
                               "The request to issue certificate %s failed", arn);
-        if (done && spoil_wanted(&call->fault) &&
-            !spoil(&issued.der, &call->fault, authority, call->now_ms / 1000, &err))
+        if (done && call->fault.deviations &&
+            !spoil(&issued.der, call->fault.deviations, authority, call->now_ms / 1000, &err))
                 done = call_broken(call, &err);
         if (done) {
                 char *pem = der_pem(view_buf(&issued.der));

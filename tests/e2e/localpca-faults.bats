@@ -124,6 +124,22 @@ END
         done
 }
 
+@test "each of the 49 deviations can be asked for while it runs" {
+        # The words as the manual has them; a unit test holds what each does.
+        words=$(sed -n '/^\.BR wrong/,/^\.B chain=garbage/s/^\.BR //p' "$E2E/../../doc/localpca.1" | tr -d ',"\\')
+        count=0
+        for word in $words; do
+                with_fault "GetCertificate:$word"
+                count=$((count + 1))
+        done
+        [ "$count" = 49 ]
+        good=$(issue_for "$CA_ARN" "$SANDBOX/csr.pem")
+        fetch="{\"CertificateAuthorityArn\":\"$CA_ARN\",\"CertificateArn\":\"$good\"}"
+        with_fault GetCertificate:san-less GetCertificate:usage-more GetCertificate:policy-more
+        text=$(raw GetCertificate "$fetch" | head -n 1 | jq -r .Certificate | openssl x509 -noout -text)
+        [[ $text != *DNS:* && $text == *'Non Repudiation'* && $text == *'X509v3 Any Policy'* ]]
+}
+
 @test "issuing that fails for good, and a chain that is none" {
         with_fault 'IssueCertificate:fail'
         arn=$(issue_for "$CA_ARN" "$SANDBOX/csr.pem")

@@ -5,8 +5,6 @@
 #include <openssl/x509v3.h>
 
 #include "localpca/csr.h"
-#include "localpca/fault.h"
-#include "localpca/spoil.h"
 #include "localpca/x509.h"
 
 enum { NOW = 1800000000 };
@@ -280,39 +278,6 @@ templates_are_found_by_arn_in_any_partition(void **state)
 }
 
 static void
-a_spoilt_certificate_differs_in_what_the_fault_says_and_nothing_else(void **state)
-{
-        static const struct fault faults[] = { { .wrong_key = true },
-                                               { .wrong_subject = true },
-                                               { .expired = true },
-                                               { .foreign = true } };
-        CLEANUP(pkey_cleanup) EVP_PKEY *key = EVP_EC_gen("P-256");
-        CLEANUP(certificate_cleanup) X509 *good = self_signed(key, "a");
-        struct authority authority = { .key = key,
-                                       .kind = key_kind_find("EC_prime256v1"),
-                                       .algorithm = algorithm_find("SHA256WITHECDSA") };
-
-        (void)state;
-        for (size_t i = 0; i < ARRAY_LENGTH(faults); i++) {
-                struct error err = { 0 };
-                struct buf der = { 0 };
-                certificate_der(good, &der);
-                assert_true(spoil_wanted(&faults[i]));
-                assert_done(spoil(&der, &faults[i], &authority, NOW, &err), err);
-                CLEANUP(certificate_cleanup) X509 *bad = certificate_of_der(view_buf(&der));
-                assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(bad), key) == 1,
-                                 !faults[i].wrong_key);
-                assert_int_equal(X509_NAME_cmp(X509_get_subject_name(bad),
-                                               X509_get_subject_name(good)) == 0,
-                                 !faults[i].wrong_subject);
-                assert_int_equal(asn1_time_read(X509_get0_notAfter(bad)) > NOW, !faults[i].expired);
-                assert_int_equal(X509_verify(bad, key) == 1, !faults[i].foreign);
-                buf_clear(&der);
-        }
-        assert_false(spoil_wanted(&(struct fault){ .fail = true, .http = 500 }));
-}
-
-static void
 serial_numbers_are_written_with_colons(void **state)
 {
         char *text = serial_colons(view_of("\x00\xab\x01", 3));
@@ -334,8 +299,6 @@ main(void)
                 cmocka_unit_test(pem_and_der_are_the_same_certificate_and_dates_are_to_the_second),
                 cmocka_unit_test(the_outline_of_a_certificate_is_what_the_whole_says),
                 cmocka_unit_test(templates_are_found_by_arn_in_any_partition),
-                cmocka_unit_test(
-                        a_spoilt_certificate_differs_in_what_the_fault_says_and_nothing_else),
                 cmocka_unit_test(serial_numbers_are_written_with_colons),
         };
 
