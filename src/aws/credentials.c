@@ -29,6 +29,8 @@ credentials_copy(struct credentials *to, const struct credentials *from)
                 .session_token = text_copy(from->session_token),
                 .expires_at = from->expires_at,
                 .origin = text_copy(from->origin),
+                .narrowed = from->narrowed,
+                .settled = from->settled,
         };
 
         secret_copy(&copy.secret_access_key, &from->secret_access_key);
@@ -323,6 +325,7 @@ find(const struct search *search, struct credentials *out, struct error *err)
                     (!search->settings->option_role_arn || role_assume_option(search, &found, err));
 
         if (done) {
+                role_narrow(search, &found);
                 credentials_clear(out);
                 *out = found;
                 return true;
@@ -338,11 +341,46 @@ aws_settings_forget(struct aws_settings *settings)
                 anywhere_forget(settings->anywhere);
 }
 
+/* What credentials_look() kept; false if there is nothing. */
+static bool
+take_kept(struct aws_settings *settings, struct credentials *out, bool *done, struct error *err)
+{
+        *done = settings->looked_at.access_key_id != NULL;
+        if (*done) {
+                credentials_clear(out);
+                *out = settings->looked_at;
+                settings->looked_at = (struct credentials){ 0 };
+                return true;
+        }
+        if (settings->look_error.kind == ERROR_NONE)
+                return false;
+        *err = settings->look_error;
+        settings->look_error = (struct error){ 0 };
+        return true;
+}
+
+const struct credentials *
+credentials_look(struct aws_settings *settings, struct error *err)
+{
+        struct credentials found = { 0 };
+
+        if (!credentials_find(settings, &found, err)) {
+                settings->look_error = *err;
+                return NULL;
+        }
+        settings->looked_at = found;
+        return &settings->looked_at;
+}
+
 bool
 credentials_find(struct aws_settings *settings, struct credentials *out, struct error *err)
 {
         struct shared_file config = { 0 };
         struct shared_file shared = { 0 };
+        bool kept;
+
+        if (take_kept(settings, out, &kept, err))
+                return kept;
 
         /* Read again each time: another program may have renewed what stands there. */
         if (!settings_read_files(settings, &config, &shared, err))

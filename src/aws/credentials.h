@@ -14,7 +14,9 @@ struct credentials {
         struct secret secret_access_key;
         char *session_token; /* or NULL */
         int64_t expires_at;  /* 0: not known to expire */
-        char *origin; /* "environment", "profile 'pki' in /home/…/credentials"; for people */
+        char *origin;  /* "environment", "profile 'pki' in /home/…/credentials"; for people */
+        bool narrowed; /* a session that the wished session policy cuts */
+        bool settled;  /* what cuts this session is settled elsewhere (Roles Anywhere) */
 };
 
 void credentials_clear(struct credentials *credentials);
@@ -38,7 +40,11 @@ struct aws_options {
         const char *external_id;
         const char *role_session_name;
         const char *mfa_code;
-        /* JSON that cuts the session of the role that is assumed last; at most 2,048 characters. */
+        /*
+         * JSON that cuts the session of the role that is assumed last; at most 2,048 characters.
+         * With it, a role's session that somebody else made is assumed anew where the role trusts
+         * itself, and stays as it is where not (aws_settings_unnarrowed()).
+         */
         const char *session_policy;
         struct anywhere *anywhere; /* a session of Roles Anywhere before all else; or NULL */
         mfa_asker *ask_mfa;        /* NULL: there is nobody to ask */
@@ -116,5 +122,17 @@ void aws_settings_forget(struct aws_settings *settings);
  */
 bool credentials_find(struct aws_settings *settings, struct credentials *out,
                       struct error *err) MUST_CHECK;
+
+/*
+ * Find them now, for a look at what they are; the next credentials_find(), which is the client's
+ * first, gives these (or this error) without looking again.  Borrowed, until then; NULL on failure.
+ */
+const struct credentials *credentials_look(struct aws_settings *settings, struct error *err);
+
+/*
+ * Why the session that was found last is not cut by the session policy, as a part of a sentence
+ * ("role ISSUER does not trust itself"); NULL where it is, or where there was no session. Borrowed.
+ */
+const char *aws_settings_unnarrowed(const struct aws_settings *settings);
 
 #endif

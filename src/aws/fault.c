@@ -340,28 +340,35 @@ denial_read(const char *message, struct denial *out)
                                 .reason = reason ? text_copy(reason + 1) : NULL };
 }
 
-/* Whose Allow is missing, by AWS's "because" clause, and so where the statement has to go. */
-static const struct {
-        const char *because;
-        const char *where;
-} silent[] = {
-        { "resource-based polic",
-          "the identity's policy and to the CA's resource policy or share" },
-        { "permissions boundary", "the identity's permissions boundary" },
-        { "session polic", "the session policy that this session was made with" },
-        { "service control polic", "the organization's service control policy" },
-        { "VPC endpoint polic", "the VPC endpoint's policy" },
-        { "", "the identity's policy" },
+/*
+ * Whose policy it is, by AWS's "because" clause: where a missing statement has to go, and where a
+ * Deny stands.
+ */
+static const struct clause {
+        const char *part;
+        const char *missing;
+        const char *denies; /* NULL: as `missing` */
+        const char *more;   /* or NULL */
+} clauses[] = {
+        { "resource-based polic", "the identity's policy and to the CA's resource policy or share",
+          "the CA's resource policy or share", NULL },
+        { "permissions boundary", "the identity's permissions boundary", NULL, NULL },
+        { "session polic", "the session policy that this session was made with", NULL,
+          "; where p11cert made the session, --no-narrow leaves its policy out" },
+        { "service control polic", "the organization's service control policy", NULL, NULL },
+        { "resource control polic", "the organization's resource control policy", NULL, NULL },
+        { "VPC endpoint polic", "the VPC endpoint's policy", NULL, NULL },
+        { "", "the identity's policy", NULL, NULL },
 };
 
-static const char *
-where_missing(const char *reason)
+static const struct clause *
+clause_of(const char *reason)
 {
         size_t i = 0;
 
-        while (!strstr(reason ? reason : "", silent[i].because))
+        while (!strstr(reason ? reason : "", clauses[i].part))
                 i++;
-        return silent[i].where;
+        return &clauses[i];
 }
 
 /* The statement that is missing, ready to paste, from the table that writes all our policies. */
@@ -370,15 +377,17 @@ advise_statement(const struct fault_call *call, const struct denial *denial, str
 {
         CLEANUP(free_cleanup) char *template = template_asked(call);
         CLEANUP(buf_cleanup) struct buf statement = { 0 };
+        const struct clause *clause = clause_of(denial->reason);
 
         if (!iam_write_statement(denial->action, denial->resource, template, &statement)) {
                 error_advise(err, "have the identity's permissions checked");
                 return;
         }
-        error_advise(err, "have this statement added to %s: %s%s", where_missing(denial->reason),
+        error_advise(err, "have this statement added to %s: %s%s%s", clause->missing,
                      buf_text(&statement),
                      template ? "; a statement that is there already may name another template"
-                              : "");
+                              : "",
+                     clause->more ? clause->more : "");
 }
 
 static void
@@ -387,6 +396,7 @@ explain_denied(const struct fault_call *call, const struct fault *fault, struct 
         CLEANUP(denial_clear) struct denial denial;
 
         denial_read(fault->message, &denial);
+        const struct clause *clause = clause_of(denial.reason);
         error_set(err, ERROR_DENIED, "AWS denies %s to %s%s%s%s",
                   denial.action ? denial.action : call->operation,
                   denial.user           ? denial.user
@@ -399,8 +409,9 @@ explain_denied(const struct fault_call *call, const struct fault *fault, struct 
         else if (denial.reason && strstr(denial.reason, "explicit deny"))
                 error_advise(err,
                              "a policy denies it by name, so no further permission helps: have "
-                             "that Deny changed for %s on %s",
-                             denial.action, denial.resource);
+                             "that Deny in %s changed for %s on %s%s",
+                             clause->denies ? clause->denies : clause->missing, denial.action,
+                             denial.resource, clause->more ? clause->more : "");
         else
                 advise_statement(call, &denial, err);
 }
@@ -490,7 +501,9 @@ static const struct {
         { "MalformedCSRException",
           "the CSR or its signature is broken: check it with openssl req -verify" },
         { "PackedPolicyTooLarge",
-          "the session policy is too large once AWS has packed it: name fewer CAs and templates" },
+          "STS packs session policy and session tags into a space of its own, which is full "
+          "although the policy has its 2,048 characters or fewer: name fewer CAs and templates at "
+          "a time, or leave the session uncut with --no-narrow" },
         { "InvalidClientTokenId",
           "that access key id is unknown there: check that it is active, of the right partition, "
           "and, if it is temporary, that its session token is set" },

@@ -43,6 +43,13 @@ provider role_find_web_identity;
 bool role_assume_option(const struct search *search, struct credentials *base,
                         struct error *err) MUST_CHECK;
 
+/*
+ * Cut a role's session that somebody else made to the wished session policy, by assuming the role
+ * anew: that works where the role's trust policy names the role.  Where not, the session stays as
+ * it is, and settings->unnarrowed says why.  Asks STS twice, once.
+ */
+void role_narrow(const struct search *search, struct credentials *session);
+
 /* Credentials of a role profile's source (credentials.c). */
 provider search_source;
 provider search_keys; /* those that stand in the profile itself */

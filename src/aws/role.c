@@ -25,6 +25,7 @@ struct role {
         const char *mfa_serial;
         const char *policy; /* a session policy: less than the role may; or NULL */
         int64_t duration_s;
+        bool once; /* one attempt */
 };
 
 static void
@@ -203,17 +204,17 @@ ask_sts(const struct search *search, const char *operation, const struct role *r
         if (!client)
                 return false;
         aws_client_set_timeouts(client, CONNECT_MS, ATTEMPT_MS);
-        bool done =
-                aws_call(client,
-                         &(struct aws_call){ .service = "sts",
-                                             .region = region ? region : sts_home_region(role->arn),
-                                             .operation = operation,
-                                             .body = view_text(form),
-                                             .unsigned_call = !base,
-                                             /* A code serves once. */
-                                             .most_attempts = role->mfa_serial ? 1 : 0 },
-                         &body, err) &&
-                sts_read_session(view_buf(&body), operation, out, NULL, err);
+        bool done = aws_call(client,
+                             &(struct aws_call){
+                                     .service = "sts",
+                                     .region = region ? region : sts_home_region(role->arn),
+                                     .operation = operation,
+                                     .body = view_text(form),
+                                     .unsigned_call = !base,
+                                     /* A code serves once. */
+                                     .most_attempts = role->mfa_serial || role->once ? 1 : 0 },
+                             &body, err) &&
+                    sts_read_session(view_buf(&body), operation, out, NULL, err);
 
         aws_client_close(client);
         if (!done)
@@ -221,6 +222,7 @@ ask_sts(const struct search *search, const char *operation, const struct role *r
         free(out->origin);
         out->origin = text_format("role %s (session %s) of profile '%s'", role->arn,
                                   role->session_name, search->profile);
+        out->narrowed = role->policy != NULL;
         return true;
 }
 
@@ -294,6 +296,7 @@ assume_from_source(const struct search *search, const struct role *role, struct 
                 free(out->origin);
                 out->origin = text_format("role %s of profile '%s', kept in %s", role->arn,
                                           search->profile, path);
+                out->narrowed = role->policy != NULL;
                 return FOUND;
         }
         enum finding finding = find_source(search, &base, err);
@@ -356,6 +359,74 @@ role_assume_option(const struct search *search, struct credentials *base, struct
         credentials_clear(base);
         *base = session;
         return true;
+}
+
+/* -- sessions that others made ------------------------------------------------------------- */
+
+/* Who these credentials are, or NULL; the caller frees. */
+static char *
+session_arn(struct aws_settings *settings, const struct credentials *session)
+{
+        const char *region = aws_settings_region(settings);
+        CLEANUP(buf_cleanup) struct buf body = { 0 };
+        struct sts_identity identity = { 0 };
+        struct error ignored = { 0 };
+        struct aws_client *client = aws_client_open_as(settings, session, &ignored);
+
+        if (!client)
+                return NULL;
+        aws_client_set_timeouts(client, CONNECT_MS, ATTEMPT_MS);
+        struct aws_call call = { .service = "sts",
+                                 .region = region ? region : sts_home_region(""),
+                                 .operation = "GetCallerIdentity",
+                                 .most_attempts = 1 };
+        bool known = aws_call(client, &call, &body, &ignored) &&
+                     sts_read_caller_identity(view_buf(&body), &identity, &ignored);
+
+        aws_client_close(client);
+        char *arn = known ? MOVE(identity.arn) : NULL;
+
+        sts_identity_clear(&identity);
+        return arn;
+}
+
+void
+role_narrow(const struct search *search, struct credentials *session)
+{
+        struct aws_settings *settings = search->settings;
+        CLEANUP(free_cleanup) char *role_arn = NULL;
+        char *session_name = NULL;
+        struct credentials cut = { 0 };
+        struct error denied = { 0 };
+
+        if (!settings->option_session_policy || settings->unnarrowed || !session->session_token ||
+            session->narrowed || session->settled)
+                return;
+        CLEANUP(free_cleanup) char *arn = session_arn(settings, session);
+
+        /* The path is not in a session's ARN; who has one names the role with --role-arn. */
+        if (!arn || !sts_session_arn_read(arn, &role_arn, &session_name)) {
+                settings->unnarrowed =
+                        text_copy(arn ? "no role stands behind it" : "STS did not say whose it is");
+                return;
+        }
+        CLEANUP(role_clear)
+        struct role role = { .arn = role_arn,
+                             .session_name = session_name,
+                             .policy = settings->option_session_policy,
+                             .once = true };
+
+        if (sts_policy_check(role.policy, &denied) &&
+            assume(search, &role, session, &cut, &denied)) {
+                credentials_clear(session);
+                *session = cut;
+                return;
+        }
+        settings->unnarrowed =
+                text_format(denied.kind == ERROR_DENIED
+                                    ? "role %s does not trust itself"
+                                    : "role %s could not be assumed by its own session",
+                            strrchr(role_arn, '/') + 1);
 }
 
 /* -- web identities ----------------------------------------------------------------------- */

@@ -494,6 +494,7 @@ create_session(struct anywhere *anywhere, struct aws_settings *settings, struct 
         free(anywhere->session.origin);
         anywhere->session.origin = text_format("Roles Anywhere, role %s, certificate %s",
                                                anywhere->options.role, card.serial);
+        anywhere->session.settled = true; /* the session policy is the AWS-side profile's */
         anywhere->fresh_until = signer_refresh_time(anywhere->session.expires_at, clock_now());
         return true;
 }

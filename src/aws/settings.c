@@ -269,9 +269,17 @@ aws_settings_free(struct aws_settings *settings)
         free(settings->config_path);
         free(settings->credentials_path);
         free(settings->config_section);
+        free(settings->unnarrowed);
+        credentials_clear(&settings->looked_at);
         shared_clear(&settings->config);
         shared_clear(&settings->credentials);
         free(settings);
+}
+
+const char *
+aws_settings_unnarrowed(const struct aws_settings *settings)
+{
+        return settings->unnarrowed;
 }
 
 const char *

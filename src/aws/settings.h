@@ -22,6 +22,9 @@ struct aws_settings {
         mfa_asker *ask_mfa;
         void *ask_context;
         bool mfa_code_used; /* a code serves once */
+        char *unnarrowed;   /* why a session could not be cut; then it is not tried again */
+        struct credentials looked_at; /* found, and not given to a client yet; or the error */
+        struct error look_error;
 
         char *profile;
         char *config_path;

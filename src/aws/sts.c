@@ -248,6 +248,27 @@ sts_role_arn_check(const char *arn, struct error *err)
 }
 
 bool
+sts_session_arn_read(const char *arn, char **role_arn, char **name)
+{
+        static const char resource[] = "assumed-role/";
+        CLEANUP(free_cleanup) char *text = text_copy(arn);
+        char *parts[6];
+
+        if (!split_arn(text, parts) || strcmp(parts[0], "arn") != 0 ||
+            strcmp(parts[2], "sts") != 0 || !text_starts(parts[5], resource))
+                return false;
+        char *role = parts[5] + strlen(resource);
+        char *slash = strchr(role, '/');
+
+        if (!slash || slash == role || !slash[1])
+                return false;
+        *slash = '\0';
+        *role_arn = text_format("arn:%s:iam::%s:role/%s", parts[1], parts[4], role);
+        *name = text_copy(slash + 1);
+        return true;
+}
+
+bool
 sts_session_name_check(const char *name, struct error *err)
 {
         if (is_made_of(name, 2, 64, "_+=,.@-"))
@@ -283,7 +304,8 @@ sts_policy_check(const char *policy, struct error *err)
                 return true;
         error_set(err, ERROR_CONFIG, "the session policy has %zu characters; STS takes %d", length,
                   STS_POLICY_MOST);
-        return error_advise(err, "name fewer CAs and templates");
+        return error_advise(err, "name fewer CAs and templates at a time, or leave the session "
+                                 "uncut with --no-narrow");
 }
 
 const char *

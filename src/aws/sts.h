@@ -66,6 +66,13 @@ bool sts_read_access_key_info(struct view body, char **account, struct error *er
  */
 bool sts_role_arn_check(const char *arn, struct error *err) MUST_CHECK;
 
+/*
+ * The role and the session's name in "arn:aws:sts::111122223333:assumed-role/ROLE/NAME"; the caller
+ * frees both.  The role's path is not in it, so its ARN is that of a role without one.  False for
+ * any other ARN.
+ */
+bool sts_session_arn_read(const char *arn, char **role_arn, char **name) MUST_CHECK;
+
 /* What STS demands of these texts; ERROR_CONFIG. */
 bool sts_session_name_check(const char *name, struct error *err) MUST_CHECK;
 bool sts_external_id_check(const char *id, struct error *err) MUST_CHECK;

@@ -38,6 +38,7 @@
         X(REQUEST_REFUSED, "request-refused", 1, VERDICT)         \
         X(ISSUE_FAILED, "issue-failed", 1, VERDICT)               \
         X(AWS, "aws-error", 1, STAY)                              \
+        X(LIMITS_UNKNOWN, "identity-unknown", 1, STAY)            \
         /* 2: usage or configuration */                           \
         X(USAGE, "usage", 2, STAY)                                \
         X(CONFIG, "config", 2, STAY)                              \
@@ -76,6 +77,7 @@
         X(WISH_LOST, "wish-lost", 9, STAY)                        \
         X(ROOT_CHANGED, "root-changed", 9, STAY)                  \
         X(NOT_PROVED, "not-proved", 9, STAY)                      \
+        X(NOT_LIMITED, "identity-not-limited", 9, STAY)           \
         /* 10: some of a batch failed */                          \
         X(BATCH_PARTIAL, "batch-partial", 10, STAY)               \
         /* 11: network or AWS unavailable */                      \

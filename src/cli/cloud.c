@@ -1,12 +1,25 @@
 #include "cli/cloud.h"
 
+#include "cli/narrow.h"
+
 #include <stdlib.h>
 
 bool
 cloud_open(struct cloud *cloud, const struct command *command, const char *endpoint,
            const char *profile, struct error *err)
 {
-        *cloud = (struct cloud){ .settings = command_aws(command, endpoint, profile, err) };
+        return cloud_open_at(cloud, command, endpoint, profile, NULL, err);
+}
+
+bool
+cloud_open_at(struct cloud *cloud, const struct command *command, const char *endpoint,
+              const char *profile, const char *ca_arn, struct error *err)
+{
+        struct narrow_to to = { .cas = &ca_arn, .ca_count = 1 };
+
+        *cloud = (struct cloud){ 0 };
+        cloud->settings = ca_arn ? command_aws_for(command, endpoint, profile, &to, err)
+                                 : command_aws(command, endpoint, profile, err);
         if (!cloud->settings)
                 return false;
         cloud->client = aws_client_open(cloud->settings, err);

@@ -15,6 +15,9 @@ struct cloud {
 /* `endpoint` and `profile` are those of an order, or NULL: those of the options. */
 bool cloud_open(struct cloud *cloud, const struct command *command, const char *endpoint,
                 const char *profile, struct error *err) MUST_CHECK;
+/* The same, with a role's session cut to this CA (NULL: to that of the command line). */
+bool cloud_open_at(struct cloud *cloud, const struct command *command, const char *endpoint,
+                   const char *profile, const char *ca_arn, struct error *err) MUST_CHECK;
 void cloud_cleanup(struct cloud *cloud);
 
 /*

@@ -144,7 +144,8 @@ ask_ca(const struct command *command, const struct target *target, const char *r
         struct ca_arn parts;
 
         if (!ca_arn_parse(target->ca_arn, &parts, err) ||
-            !cloud_open(&cloud, command, target->endpoint, target->aws_profile, err))
+            !cloud_open_at(&cloud, command, target->endpoint, target->aws_profile, target->ca_arn,
+                           err))
                 return false;
         if (cloud_call(&cloud, parts.region, "RevokeCertificate",
                        pca_write_revoke(target->ca_arn, target->serial, reason), &reply, err))

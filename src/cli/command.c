@@ -11,12 +11,13 @@
 #include "aws/pca.h"
 #include "base/file.h"
 #include "cli/ask.h"
+#include "cli/narrow.h"
 #include "cli/show.h"
 #include "cli/streams.h"
 #include "drive/batch.h"
 #include "order/cert.h"
 
-enum { ROOT_BYTES = 1 << 20, LOCK_WAIT_MS = 10000, TOKEN_TIMEOUT_MS = 120000 };
+enum { MOST_CAS = 16, ROOT_BYTES = 1 << 20, LOCK_WAIT_MS = 10000, TOKEN_TIMEOUT_MS = 120000 };
 
 void
 ledger_cleanup(struct ledger **ledger)
@@ -335,7 +336,18 @@ struct aws_settings *
 command_aws(const struct command *command, const char *endpoint, const char *profile,
             struct error *err)
 {
+        const char *cas[MOST_CAS];
+        struct narrow_to to = { .cas = cas, .ca_count = narrow_arguments(command, cas, MOST_CAS) };
+
+        return command_aws_for(command, endpoint, profile, &to, err);
+}
+
+struct aws_settings *
+command_aws_for(const struct command *command, const char *endpoint, const char *profile,
+                const struct narrow_to *to, struct error *err)
+{
         const struct options *options = &command->options;
+        CLEANUP(free_cleanup) char *policy = NULL;
         struct aws_options asked = {
                 .profile = profile ? profile : option_text(options, OPTION_PROFILE),
                 .region = option_text(options, OPTION_REGION),
@@ -348,6 +360,9 @@ command_aws(const struct command *command, const char *endpoint, const char *pro
                 .ask_mfa = option_flag(options, OPTION_NO_PROMPT) ? NULL : ask_mfa,
         };
 
+        if (!narrow_policy(command, to, &policy, err))
+                return NULL;
+        asked.session_policy = policy;
         return aws_settings_open(&asked, err);
 }
 

@@ -125,9 +125,17 @@ int64_t command_token_timeout_ms(const struct command *command);
 struct ledger *command_ledger_unlocked(const struct command *command, struct error *err);
 struct ledger *command_ledger(const struct command *command, struct error *err);
 
-/* Settings of AWS from options; `endpoint` and `profile` (may be NULL) are those of an order. */
+/*
+ * Settings of AWS from options; `endpoint` and `profile` (may be NULL) are those of an order.  The
+ * session of a role is cut to the verb and to `to` (narrow.h); the first one takes that from the
+ * command line.
+ */
+struct narrow_to;
 struct aws_settings *command_aws(const struct command *command, const char *endpoint,
                                  const char *profile, struct error *err);
+struct aws_settings *command_aws_for(const struct command *command, const char *endpoint,
+                                     const char *profile, const struct narrow_to *to,
+                                     struct error *err);
 
 /* --root: the certificate's DER; empty when it was not given.  ERROR_INPUT. */
 bool command_root(const struct command *command, struct buf *root, struct error *err) MUST_CHECK;

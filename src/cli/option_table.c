@@ -76,6 +76,8 @@ static const struct option_row rows[] = {
                 .foreign = "AWS_ROLE_SESSION_NAME", .help = "name of the role's session" },
         [OPTION_MFA_CODE] = { "mfa-code", .group = GROUP_AWS, TEXT("CODE"),
                 .help = "six digits, for a role that wants MFA", .fallback = "ask" },
+        [OPTION_NO_NARROW] = { "no-narrow", OF_AWS, FLAG,
+                .help = "do not cut a role's session to the verb, the CA and the template" },
 
         [OPTION_CA] = { "ca", OF_VERB, TEXT("ARN"), .scope = ANYWHERE, .variable = true,
                 .help = "the certificate authority" },
@@ -154,6 +156,8 @@ static const struct option_row rows[] = {
                 .help = "let libp11 find key and certificate, as applications will" },
         [OPTION_NO_WAIT] = { "no-wait", OF_VERB, FLAG,
                 .help = "stop once the request is submitted (exit status 4)" },
+        [OPTION_REQUIRE_LIMITED] = { "require-limited", OF_VERB, FLAG, .scope = ANYWHERE,
+                .help = "refuse an identity that may do more, or of which that is unknown" },
         [OPTION_OVERRIDE] = { "override", OF_VERB, FLAG,
                 .help = "go on with other module, endpoint or AWS profile than recorded" },
         [OPTION_IN_STATE] = { "in-state", OF_VERB, LIST("STATE"),

@@ -40,6 +40,7 @@ enum option_id {
         OPTION_EXTERNAL_ID,
         OPTION_ROLE_SESSION_NAME,
         OPTION_MFA_CODE,
+        OPTION_NO_NARROW,
         /* of verbs */
         OPTION_CA,
         OPTION_KEY,
@@ -71,6 +72,7 @@ enum option_id {
         OPTION_PLACE,
         OPTION_PROVE,
         OPTION_NO_WAIT,
+        OPTION_REQUIRE_LIMITED,
         OPTION_OVERRIDE,
         OPTION_IN_STATE,
         OPTION_WITHIN,

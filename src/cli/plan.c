@@ -104,7 +104,8 @@ find_ca(const struct command *command, const struct order *order, struct pca_aut
 
         if (!wishes->ca_arn)
                 return true;
-        if (!cloud_open(&cloud, command, wishes->endpoint, wishes->aws_profile, err))
+        if (!cloud_open_at(&cloud, command, wishes->endpoint, wishes->aws_profile, wishes->ca_arn,
+                           err))
                 return false;
         if (cloud_describe(&cloud, wishes->ca_arn, authority, err))
                 return true;

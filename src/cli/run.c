@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/admit.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/show.h"
@@ -82,12 +83,57 @@ gather(struct order **orders, size_t count)
         return same;
 }
 
+/* Lists are short: a group rarely has more than a few CAs and templates. */
+static void
+add_once(const char **list, size_t *count, const char *text)
+{
+        for (size_t i = 0; text && i < *count; i++) {
+                if (strcmp(list[i], text) == 0)
+                        return;
+        }
+        if (text)
+                list[(*count)++] = text;
+}
+
 /* What is held, or only has to be delivered, gets there without AWS and whatever is wrong with it.
  */
 static bool
 needs_aws(const struct order *order)
 {
         return !order->held && order->state < ORDER_VERIFIED;
+}
+
+/* What the orders that need AWS are about to touch, each once. */
+struct targets {
+        struct narrow_to to;
+        const char **cas;
+        const char **templates;
+};
+
+static struct targets
+targets_of(struct order *const *orders, size_t count)
+{
+        struct targets targets = { .cas = memory_new(count, sizeof(*targets.cas)),
+                                   .templates = memory_new(count, sizeof(*targets.templates)) };
+
+        for (size_t i = 0; i < count; i++) {
+                const struct wishes *wishes = &orders[i]->wishes;
+
+                if (!needs_aws(orders[i]))
+                        continue;
+                add_once(targets.cas, &targets.to.ca_count, wishes->ca_arn);
+                add_once(targets.templates, &targets.to.template_count, wishes->template_arn);
+        }
+        targets.to.cas = targets.cas;
+        targets.to.templates = targets.templates;
+        return targets;
+}
+
+static void
+targets_clear(struct targets *targets)
+{
+        free(targets->cas);
+        free(targets->templates);
 }
 
 static bool
@@ -97,14 +143,15 @@ move_group(const struct run *run, struct progress *progress, struct order **orde
         const struct command *command = run->command;
         const struct wishes *wishes = &orders[0]->wishes;
         struct group group = { .orders = orders, .count = count };
+        CLEANUP(targets_clear) struct targets targets = targets_of(orders, count);
         CLEANUP(aws_settings_cleanup)
-        struct aws_settings *aws = command_aws(command, wishes->endpoint, wishes->aws_profile, err);
-
+        struct aws_settings *aws =
+                command_aws_for(command, wishes->endpoint, wishes->aws_profile, &targets.to, err);
         bool needed = false;
 
         for (size_t i = 0; i < count; i++)
                 needed = needed || needs_aws(orders[i]);
-        if (!aws && needed)
+        if (needed && (!aws || !admit(command, run->ledger, aws, &targets.to, wishes->region, err)))
                 return false;
         struct drive_options options = {
                 .ledger = run->ledger,

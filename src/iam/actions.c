@@ -165,6 +165,13 @@ use_has_grants(enum iam_use use)
         return false;
 }
 
+/* Some verbs of the family take nothing, or something else. */
+static bool
+family_is_mixed(enum iam_use use)
+{
+        return use == USE_IDENTITY || use == USE_AUDIT_REPORT;
+}
+
 bool
 iam_use_of_verb(const char *verb, enum iam_use *out)
 {
@@ -174,9 +181,12 @@ iam_use_of_verb(const char *verb, enum iam_use *out)
                 *out = verbs[i].use;
                 return true;
         }
+        CLEANUP(free_cleanup) char *family = text_copy_length(verb, strcspn(verb, " "));
         enum iam_use use;
 
-        if (!iam_use_named(verb, &use) || !use_has_grants(use))
+        /* "managed list" is of use "managed", but "identity whoami" needs no permission. */
+        if (!iam_use_named(family, &use) || !use_has_grants(use) ||
+            (family_is_mixed(use) && strcmp(family, verb) != 0))
                 return false;
         *out = use;
         return true;

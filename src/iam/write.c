@@ -497,14 +497,23 @@ iam_write_policy(const struct iam_wish *wish, bool pretty, char **json, struct e
         return draft_make(wish, &draft, err) && draft_print(&draft, pretty, json, err);
 }
 
+const char iam_cut_to_nothing[] = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":"
+                                  "\"Deny\",\"Action\":\"*\",\"Resource\":\"*\"}]}";
+
+bool
+iam_write_cut(const struct iam_wish *wish, char **json, struct error *err)
+{
+        CLEANUP(draft_clear) struct draft draft = { .session = true };
+
+        return draft_make(wish, &draft, err) && draft_print(&draft, false, json, err);
+}
+
 bool
 iam_write_session(const struct iam_wish *wish, char **json, struct error *err)
 {
-        CLEANUP(draft_clear) struct draft draft = { .session = true };
         CLEANUP(free_cleanup) char *text = NULL;
 
-        if (!draft_make(wish, &draft, err) || !draft_print(&draft, false, &text, err) ||
-            !iam_policy_fits(PLACE_SESSION, text, err))
+        if (!iam_write_cut(wish, &text, err) || !iam_policy_fits(PLACE_SESSION, text, err))
                 return false;
         *json = MOVE(text);
         return true;

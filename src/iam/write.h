@@ -49,6 +49,12 @@ struct iam_wish {
 bool iam_write_policy(const struct iam_wish *wish, bool pretty, char **json,
                       struct error *err) MUST_CHECK;
 
+/* What cuts a session to the wish, of whatever length: minified, without names of statements. */
+bool iam_write_cut(const struct iam_wish *wish, char **json, struct error *err) MUST_CHECK;
+
+/* What cuts a session to nothing at all. */
+extern const char iam_cut_to_nothing[];
+
 /*
  * Write the session policy that cuts a session to the wish: minified, without names of statements,
  * and refused above 2,048 characters, before AWS refuses it.

@@ -27,6 +27,7 @@ enum statement {
         SQL_ISSUER_NOTE,
         SQL_REVOCATION_KNOWN,
         SQL_REVOCATION_NOTE,
+        SQL_IDENTITY_NOTE,
         SQL_LINK_LAST,
         SQL_LINK_ADD,
         SQL_STATEMENTS
@@ -136,7 +137,10 @@ void lock_release(struct ledger *ledger);
 
 /* -- trust.c ------------------------------------------------------------------------------- */
 
-/* Are roots, issuers and revocations as their newest links recorded them, and all still there? */
+/* The digest of a row that stands beside the orders: one encoding to write and to verify. */
+void trust_digest(struct view bytes, const char *text, int64_t at, uint8_t out[32]);
+
+/* Are the rows beside the orders as their newest links recorded them, and all still there? */
 bool verify_trust(struct ledger *ledger, struct error *err) MUST_CHECK;
 
 /* -- chain.c -------------------------------------------------------------------------------- */

@@ -142,6 +142,24 @@ bool ledger_note_issuer(struct ledger *ledger, const char *ca_arn, struct view c
 bool ledger_revoked(struct ledger *ledger, const char *ca_arn, const char *serial,
                     const char *reason, int64_t now, struct error *err) MUST_CHECK;
 
+/* -- identities: what a check found about a principal ------------------------------------------ */
+
+struct ledger_identity {
+        const char *principal; /* ARN of the user or role */
+        const char *verdict;
+        const char *record; /* JSON of who checked it, how, and what it is about */
+        int64_t at;
+};
+
+/* The newest check of a principal takes the place of the one before. */
+bool ledger_note_identity(struct ledger *ledger, const struct ledger_identity *identity,
+                          struct error *err) MUST_CHECK;
+
+/* Walk the checks by principal.  False ends it. */
+bool ledger_each_identity(struct ledger *ledger,
+                          bool (*visit)(void *context, const struct ledger_identity *identity),
+                          void *context, struct error *err) MUST_CHECK;
+
 /* -- the chain ---------------------------------------------------------------------------- */
 
 /*

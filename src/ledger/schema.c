@@ -152,8 +152,16 @@ static const char second[] = "ALTER TABLE orders ADD COLUMN extensions TEXT;"
                              "ALTER TABLE orders ADD COLUMN csr_hash TEXT;"
                              "ALTER TABLE orders ADD COLUMN allowed_differences TEXT;";
 
+/* What a check found about a principal. */
+static const char identities[] = "CREATE TABLE identities ("
+                                 " principal TEXT PRIMARY KEY NOT NULL,"
+                                 " verdict TEXT NOT NULL,"
+                                 " record TEXT NOT NULL,"
+                                 " at INTEGER NOT NULL"
+                                 ") STRICT, WITHOUT ROWID;";
+
 /* Migration i brings a file of version i to version i + 1. */
-static const char *const migrations[] = { first, second };
+static const char *const migrations[] = { first, second, identities };
 
 bool
 schema_is_current(int64_t version)

@@ -36,8 +36,7 @@ ledger_root(struct ledger *ledger, const char *ca_arn, struct buf *root, char **
         return true;
 }
 
-/* One encoding for what is written and for what is verified. */
-static void
+void
 trust_digest(struct view bytes, const char *text, int64_t at, uint8_t out[32])
 {
         CLEANUP(buf_cleanup) struct buf content = { 0 };
@@ -205,7 +204,9 @@ ledger_revoked(struct ledger *ledger, const char *ca_arn, const char *serial, co
         "UNION ALL SELECT 'issuer ' || ca_arn || ' ' || fingerprint, certificate, fingerprint,"    \
         " since FROM issuers "                                                                     \
         "UNION ALL SELECT 'revocation ' || ca_arn || ' ' || serial, serial, reason, at"            \
-        " FROM revocations"
+        " FROM revocations "                                                                       \
+        "UNION ALL SELECT 'identity ' || principal, CAST(record AS BLOB), verdict, at"             \
+        " FROM identities"
 
 static bool
 not_as_recorded(struct ledger *ledger, const char *subject, struct error *err)

@@ -187,6 +187,39 @@ an_explicit_deny_is_told_from_a_missing_permission(void **state)
 }
 
 static void
+a_deny_is_looked_for_in_the_policy_that_says_it(void **state)
+{
+        static const struct {
+                const char *deny;
+                const char *where;
+        } rows[] = {
+                { "an identity-based policy", "that Deny in the identity's policy changed" },
+                { "a permissions boundary", "in the identity's permissions boundary changed" },
+                { "a session policy", "--no-narrow leaves its policy out" },
+                { "a service control policy", "in the organization's service control policy" },
+                { "a resource control policy", "in the organization's resource control policy" },
+                { "a resource-based policy", "in the CA's resource policy or share changed" },
+                { "a VPC endpoint policy", "in the VPC endpoint's policy changed" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                CLEANUP(free_cleanup)
+                char *body = text_format("{\"__type\":\"AccessDeniedException\",\"Message\":"
+                                         "\"User: u is not authorized to perform: "
+                                         "acm-pca:GetCertificate on resource: " CA_ARN
+                                         " with an explicit deny in %s\"}",
+                                         rows[i].deny);
+                struct fault_answer answer = answer_of(body);
+                struct error err = explained(&issue, &answer);
+
+                assert_null(strstr(err.next, "\"Effect\""));
+                if (!strstr(err.next, rows[i].where))
+                        fail_msg("'%s' is not in: %s", rows[i].where, err.next);
+        }
+}
+
+static void
 what_was_signed_is_kept_out_of_the_sentence_about_a_refused_signature(void **state)
 {
         struct fault_answer answer = answer_of("{\"__type\":\"InvalidSignatureException\","
@@ -350,6 +383,7 @@ main(void)
                 cmocka_unit_test(a_failed_request_is_final_for_a_certificate_and_trouble_elsewhere),
                 cmocka_unit_test(a_denial_names_the_statement_that_is_missing),
                 cmocka_unit_test(an_explicit_deny_is_told_from_a_missing_permission),
+                cmocka_unit_test(a_deny_is_looked_for_in_the_policy_that_says_it),
                 cmocka_unit_test(
                         what_was_signed_is_kept_out_of_the_sentence_about_a_refused_signature),
                 cmocka_unit_test(the_statement_goes_to_the_policy_that_was_silent),

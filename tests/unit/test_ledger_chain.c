@@ -13,6 +13,8 @@ enum { NOW = 1795305600 };
 #define CA_1 "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/1"
 #define CA_2 "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/2"
 
+#define USER "arn:aws:iam::111122223333:user/p11cert/x"
+
 /* Change the file as somebody would who is not p11cert. */
 static void
 tamper(const char *place, const char *sql)
@@ -28,7 +30,7 @@ tamper(const char *place, const char *sql)
         sqlite3_close(db);
 }
 
-/* A ledger with something of every kind in it: nine links. */
+/* A ledger with something of every kind in it: ten links. */
 static void
 fill(const char *place)
 {
@@ -50,6 +52,13 @@ fill(const char *place)
         assert_done(ledger_pin_root(ledger, CA_1, view_text("ROOT"), "ca trust", NOW, &err), err);
         assert_done(ledger_note_issuer(ledger, CA_1, view_text("issuer"), NOW, &fresh, &err), err);
         assert_done(ledger_revoked(ledger, CA_1, "0a1b", "superseded", NOW, &err), err);
+        assert_done(ledger_note_identity(ledger,
+                                         &(struct ledger_identity){ .principal = USER,
+                                                                    .verdict = "limited",
+                                                                    .record = "{}",
+                                                                    .at = NOW },
+                                         &err),
+                    err);
 }
 
 /* -- the chain
@@ -66,7 +75,7 @@ an_untouched_ledger_verifies(void **state)
         fill(*state);
         ledger = open_ledger(*state);
         assert_done(ledger_verify(ledger, &links, &err), err);
-        assert_int_equal(links, 9);
+        assert_int_equal(links, 10);
         assert_done(ledger_check(ledger, &err), err);
         reader = ledger_open_read(*state, &err);
         assert_done(reader, err);
@@ -115,13 +124,18 @@ whatever_is_changed_behind_our_back_shows(void **state)
                 { "DELETE FROM facts WHERE seq = 2", "link 3" },
                 { "DELETE FROM facts WHERE seq = 4", "link 5" },
                 { "DELETE FROM facts WHERE seq > 4", "order 2" },
-                { "DELETE FROM facts WHERE seq = 9", "revocation " CA_1 " 0a1b" },
+                { "DELETE FROM facts WHERE seq = 9", "link 10" },
+                { "DELETE FROM facts WHERE seq = 10", "identity " USER },
+                { "DELETE FROM facts WHERE seq > 8", "identity " USER },
                 { "UPDATE roots SET root = x'01'", "root " CA_1 },
                 { "UPDATE roots SET how = 'first use'", "root " CA_1 },
                 { "DELETE FROM roots", "root " CA_1 },
                 { "UPDATE roots SET ca_arn = '" CA_2 "'", "root " CA_1 },
                 { "UPDATE issuers SET certificate = x'01'", "issuer " CA_1 },
                 { "UPDATE revocations SET at = at - 1", "revocation " CA_1 },
+                { "UPDATE identities SET verdict = 'unknown'", "identity " USER },
+                { "UPDATE identities SET record = '{\"may\":[]}'", "identity " USER },
+                { "DELETE FROM identities", "identity " USER },
                 { "INSERT INTO revocations VALUES ('" CA_2 "', '01', 'x', 1)", "revocation " CA_2 },
         };
 
@@ -247,6 +261,41 @@ a_revocation_shows_in_its_order_and_its_first_record_stays(void **state)
 /* -- copies
  * ------------------------------------------------------------------------------------------- */
 
+/* -- identities
+ * ------------------------------------------------------------------------------------- */
+
+static bool
+see_identity(void *context, const struct ledger_identity *identity)
+{
+        CLEANUP(free_cleanup)
+        char *line = text_format("%s %s %s %lld;", identity->principal, identity->verdict,
+                                 identity->record, (long long)identity->at - NOW);
+
+        buf_add_text(context, line);
+        return true;
+}
+
+static void
+the_newest_check_of_a_principal_takes_the_place_of_the_one_before(void **state)
+{
+        CLEANUP(close_cleanup) struct ledger *ledger = open_ledger(*state);
+        CLEANUP(buf_cleanup) struct buf seen = { 0 };
+        struct ledger_identity first = { USER, "too-powerful", "{\"may\":[\"iam:*\"]}", NOW };
+        struct ledger_identity second = { USER, "limited", "{}", NOW + 5 };
+        struct ledger_identity other = { "arn:aws:iam::1:role/r", "unknown", "{}", NOW + 6 };
+        struct error err = { 0 };
+        int64_t links = 0;
+
+        assert_done(ledger_note_identity(ledger, &first, &err), err);
+        assert_done(ledger_note_identity(ledger, &second, &err), err);
+        assert_done(ledger_note_identity(ledger, &other, &err), err);
+        assert_done(ledger_each_identity(ledger, see_identity, &seen, &err), err);
+        assert_string_equal(buf_text(&seen),
+                            USER " limited {} 5;arn:aws:iam::1:role/r unknown {} 6;");
+        assert_done(ledger_verify(ledger, &links, &err), err);
+        assert_int_equal(links, 3);
+}
+
 static void
 a_backup_is_whole_while_others_write_and_nobody_elses_to_read(void **state)
 {
@@ -274,7 +323,7 @@ a_backup_is_whole_while_others_write_and_nobody_elses_to_read(void **state)
         assert_int_equal(status.st_mode & 0777, 0600);
         copy = open_ledger(place);
         assert_done(ledger_verify(copy, &links, &err), err);
-        assert_int_equal(links, 9);
+        assert_int_equal(links, 10);
         assert_refused(ledger_find(copy, "device-9", &err), err, ERROR_ORDER_UNKNOWN);
 }
 
@@ -302,6 +351,7 @@ main(void)
                 CASE(a_pinned_root_is_kept_for_its_ca_alone),
                 CASE(an_issuing_certificate_is_new_once),
                 CASE(a_revocation_shows_in_its_order_and_its_first_record_stays),
+                CASE(the_newest_check_of_a_principal_takes_the_place_of_the_one_before),
                 CASE(a_backup_is_whole_while_others_write_and_nobody_elses_to_read),
                 CASE(a_backup_overwrites_nothing),
         };

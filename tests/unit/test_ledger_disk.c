@@ -352,6 +352,7 @@ a_file_of_the_first_version_is_brought_up_to_date_and_still_proves_itself(void *
                         "ALTER TABLE orders DROP COLUMN path_length;"
                         "ALTER TABLE orders DROP COLUMN csr_hash;"
                         "ALTER TABLE orders DROP COLUMN allowed_differences;"
+                        "DROP TABLE identities;"
                         "PRAGMA user_version = 1");
         CLEANUP(close_cleanup) struct ledger *again = open_ledger(*state);
 
