@@ -53,7 +53,7 @@ struct operation {
         struct endpoint endpoint;
         int64_t no_attempt_after_ms;
         int most_attempts;
-        bool keep_trying;
+        bool throttled_once;
         bool last_word; /* no further attempt after the one under way */
 
         bool under_way;
@@ -482,12 +482,6 @@ mend(struct aws_client *client, struct operation *operation, const struct http_a
         return false;
 }
 
-static bool
-is_outage(enum error_kind kind)
-{
-        return kind == ERROR_NETWORK || kind == ERROR_THROTTLED || kind == ERROR_AWS_UNAVAILABLE;
-}
-
 /* Is there a further attempt after a wait?  Then `delay_ms` says how long. */
 static bool
 want_retry(struct aws_client *client, struct operation *operation, const struct http_answer *answer,
@@ -497,15 +491,12 @@ want_retry(struct aws_client *client, struct operation *operation, const struct 
 
         if (class != RETRY_TRANSIENT && class != RETRY_TIMEOUT && class != RETRY_THROTTLED)
                 return false;
-        if (operation->last_word)
+        if (operation->last_word || operation->attempts >= (unsigned)operation->most_attempts ||
+            (class == RETRY_THROTTLED && operation->throttled_once))
                 return false;
-        if (!operation->keep_trying || !is_outage(operation->error.kind)) {
-                if (operation->attempts >= (unsigned)operation->most_attempts)
-                        return false;
-                operation->retry_cost = retry_quota_take(&client->quota, class);
-                if (!operation->retry_cost)
-                        return false;
-        }
+        operation->retry_cost = retry_quota_take(&client->quota, class);
+        if (!operation->retry_cost)
+                return false;
         random_bytes(&dice, sizeof(dice));
         *delay_ms = retry_delay_ms(operation->retries++, (double)dice / (double)UINT32_MAX,
                                    answer->retry_after_ms);
@@ -613,7 +604,7 @@ aws_send(struct aws_client *client, const struct aws_call *call)
         operation->most_attempts = call->most_attempts
                                            ? call->most_attempts
                                            : aws_settings_retry(client->settings).max_attempts;
-        operation->keep_trying = call->keep_trying;
+        operation->throttled_once = call->throttled_once;
         operation->next = client->operations;
         client->operations = operation;
         client->pending++;

@@ -36,8 +36,9 @@ struct aws_call {
          * idempotency token is worth nothing after five minutes.
          */
         int64_t no_attempt_after_ms;
-        int most_attempts; /* 0: as configured (3, AWS_MAX_ATTEMPTS) */
-        bool keep_trying;  /* throttling and outages are retried until the bound or aws_cancel() */
+        int most_attempts;   /* 0: as configured (3, AWS_MAX_ATTEMPTS) */
+        bool throttled_once; /* a throttled attempt is the reply: the caller has a pace of its own
+                              */
 };
 
 struct aws_reply {

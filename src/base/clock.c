@@ -33,6 +33,15 @@ clock_boot_ms(void)
 }
 
 int64_t
+clock_boot_us(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t
 clock_civil(int year, int month, int day, int hour, int minute, int second)
 {
         /* Days from the civil calendar: years begin in March, eras of 400 years. */

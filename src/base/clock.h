@@ -15,6 +15,7 @@ int64_t clock_now_ms(void);
 
 /* Milliseconds since boot, time in suspend included (CLOCK_BOOTTIME): never goes back. */
 int64_t clock_boot_ms(void);
+int64_t clock_boot_us(void); /* the same clock in microseconds */
 
 /* RFC 3339 in UTC, "2026-11-21T21:00:00Z"; returns `out`. */
 const char *clock_format(int64_t when, char out[CLOCK_TEXT]);

@@ -84,15 +84,15 @@ sync_folder(const char *path)
         return fd >= 0 && fsync(fd) == 0;
 }
 
-bool
-file_write(const char *path, mode_t mode, struct view bytes, struct error *err)
+static bool
+replace(const char *path, mode_t mode, struct view bytes, bool flush, struct error *err)
 {
         CLEANUP(free_cleanup) char *temporary = text_format("%s.XXXXXX", path);
         int fd = mkostemp(temporary, O_CLOEXEC);
 
         if (fd < 0)
                 return set_errno(err, "write", path);
-        if (fchmod(fd, mode) != 0 || !write_all(fd, bytes) || fsync(fd) != 0) {
+        if (fchmod(fd, mode) != 0 || !write_all(fd, bytes) || (flush && fsync(fd) != 0)) {
                 set_errno(err, "write", path);
                 close(fd);
                 unlink(temporary);
@@ -103,9 +103,39 @@ file_write(const char *path, mode_t mode, struct view bytes, struct error *err)
                 unlink(temporary);
                 return false;
         }
+        return true;
+}
+
+bool
+file_write(const char *path, mode_t mode, struct view bytes, struct error *err)
+{
+        if (!replace(path, mode, bytes, true, err))
+                return false;
         if (!sync_folder(path))
                 return set_errno(err, "flush the folder of", path);
         return true;
+}
+
+bool
+file_write_soon(const char *path, mode_t mode, struct view bytes, struct error *err)
+{
+        return replace(path, mode, bytes, false, err);
+}
+
+bool
+file_flush(const char *path, struct error *err)
+{
+        CLEANUP(fd_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        return (fd >= 0 && fsync(fd) == 0) || set_errno(err, "flush", path);
+}
+
+bool
+file_flush_system(const char *path, struct error *err)
+{
+        CLEANUP(fd_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        return (fd >= 0 && syncfs(fd) == 0) || set_errno(err, "flush the file system of", path);
 }
 
 /*

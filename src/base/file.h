@@ -25,6 +25,19 @@ bool file_read(const char *path, size_t most, struct buf *out, struct error *err
 bool file_write(const char *path, mode_t mode, struct view bytes, struct error *err) MUST_CHECK;
 
 /*
+ * The same, but on the disk only after file_flush(), or file_flush_system(), which is quicker for
+ * many files.  After a crash before that, `path` may be empty or not there.
+ */
+bool file_write_soon(const char *path, mode_t mode, struct view bytes,
+                     struct error *err) MUST_CHECK;
+
+/* Bring a file, or a folder's list of names, to the disk. */
+bool file_flush(const char *path, struct error *err) MUST_CHECK;
+
+/* Bring everything that was written on the file system of `path` to the disk. */
+bool file_flush_system(const char *path, struct error *err) MUST_CHECK;
+
+/*
  * The same to where a person said.  A device, a pipe or /dev/stdout is written into: a file in its
  * place would take it from everybody.
  */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aws/endpoint.h"
 #include "aws/pca.h"
 #include "base/file.h"
 #include "cli/ask.h"
@@ -364,6 +365,14 @@ command_aws_for(const struct command *command, const char *endpoint, const char 
                 return NULL;
         asked.session_policy = policy;
         return aws_settings_open(&asked, err);
+}
+
+bool
+command_ca_is_local(struct aws_settings *settings)
+{
+        const char *url = settings ? aws_settings_endpoint(settings, "acm-pca") : NULL;
+
+        return url && endpoint_is_loopback(url);
 }
 
 bool

@@ -137,6 +137,9 @@ struct aws_settings *command_aws_for(const struct command *command, const char *
                                      const char *profile, const struct narrow_to *to,
                                      struct error *err);
 
+/* Is Private CA called on this machine?  `settings` may be NULL: no. */
+bool command_ca_is_local(struct aws_settings *settings);
+
 /* --root: the certificate's DER; empty when it was not given.  ERROR_INPUT. */
 bool command_root(const struct command *command, struct buf *root, struct error *err) MUST_CHECK;
 

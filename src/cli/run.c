@@ -42,18 +42,24 @@ struct group {
         size_t back;
 };
 
-static struct order *
-give_next(void *context)
+static enum drive_supply
+give_next(void *context, struct conductor *conductor, struct order **order)
 {
         struct group *group = context;
 
-        return group->next < group->count ? MOVE(group->orders[group->next++]) : NULL;
+        (void)conductor;
+        if (group->next == group->count)
+                return SUPPLY_END;
+        *order = MOVE(group->orders[group->next++]);
+        return SUPPLY_ORDER;
 }
 
 static void
-take_back(void *context, struct order *order)
+take_back(void *context, struct conductor *conductor, struct order *order)
 {
         struct group *group = context;
+
+        (void)conductor;
 
         assert(group->back < group->next);
         group->orders[group->back++] = order;
@@ -164,12 +170,17 @@ move_group(const struct run *run, struct progress *progress, struct order **orde
                 .no_wait = run->no_wait,
                 .token_may_miss = run->token_may_miss,
                 .root = view_buf(&run->root),
+                .local_ca = command_ca_is_local(aws),
                 .event = progress_event,
                 .context = progress,
                 .stop = interrupt_flag(),
         };
 
-        return drive_run(&options, give_next, take_back, &group, err);
+        const struct drive_source source = { .next = give_next,
+                                             .done = take_back,
+                                             .context = &group };
+
+        return drive_run(&options, &source, err);
 }
 
 /* They come back as they are done; the answer goes by number, what was never recorded last. */

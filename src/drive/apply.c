@@ -17,28 +17,36 @@ enum {
         MOST_OUTAGE_WAIT_MS = 30 * 1000,
 };
 
-/* Up to a fifth more or less, so that many clients do not ask in step. */
-static int64_t
-jitter(int64_t ms)
-{
-        uint8_t random;
-
-        random_bytes(&random, 1);
-        return ms * 4 / 5 + ms * 2 / 5 * random / 255;
-}
-
 /* -- what a worker brings back --------------------------------------------------------------- */
 
 static void
-take_token(struct order *order, struct work *work)
+take_token(struct order_token *to, const struct order_token *token)
 {
-        struct order_token *token = &work->token;
+        text_assign(&to->label, token->label);
+        text_assign(&to->serial, token->serial);
+        text_assign(&to->manufacturer, token->manufacturer);
+        text_assign(&to->model, token->model);
+        text_assign(&to->uri, token->uri);
+}
 
-        text_assign(&order->token.label, token->label);
-        text_assign(&order->token.serial, token->serial);
-        text_assign(&order->token.manufacturer, token->manufacturer);
-        text_assign(&order->token.model, token->model);
-        text_assign(&order->token.uri, token->uri);
+/*
+ * What one look told of the token holds for the lane's next orders, until the token is opened anew.
+ * What was given by hand, an id, a label or a key, has to be looked for.
+ */
+bool
+ride_spare_look(struct ride *ride)
+{
+        struct order *order = ride->order;
+        const struct wishes *wishes = &order->wishes;
+        const struct lane *lane = ride->lane;
+
+        if (!lane->known.uri || !(lane->can_make & 1U << wishes->key_type) ||
+            wishes->given_id.len || wishes->label || wishes->key_uri || wishes->csr_given ||
+            wishes->unfilled)
+                return false;
+        take_token(&order->token, &lane->known);
+        ride->looked = true;
+        return true;
 }
 
 static void
@@ -75,12 +83,15 @@ apply_look(struct ride *ride, struct work *work)
 
         ride->looked = true;
         ride->have_key = work->have_key;
-        take_token(order, work);
+        take_token(&order->token, &work->token);
+        take_token(&ride->lane->known, &work->token);
         if (order->wishes.unfilled) {
                 wishes_clear(&order->wishes);
                 order->wishes = work->wishes;
                 work->wishes = (struct wishes){ 0 };
         }
+        if (!work->have_key)
+                ride->lane->can_make |= 1U << order->wishes.key_type;
         buf_set(&order->old_key_sha256, view_buf(&work->old_key_sha256));
         if (!work->have_key)
                 return;
@@ -180,6 +191,8 @@ ride_apply_work(struct conductor *conductor, struct ride *ride, struct work *wor
                         conductor_tell(conductor, EVENT_TOKEN, order, order->token.uri);
                 return;
         }
+        /* The token may be another one when it is opened again. */
+        text_assign(&ride->lane->known.uri, NULL);
         if (order->number)
                 error_about(&work->error, "order %lld '%s'", (long long)order->number,
                             order->wishes.name);
@@ -189,12 +202,6 @@ ride_apply_work(struct conductor *conductor, struct ride *ride, struct work *wor
 
 /* -- what AWS answers ------------------------------------------------------------------------ */
 
-static bool
-is_outage(enum error_kind kind)
-{
-        return kind == ERROR_NETWORK || kind == ERROR_THROTTLED || kind == ERROR_AWS_UNAVAILABLE;
-}
-
 /* Wait for better times, as long as we were told to. */
 static bool
 wait_out(struct conductor *conductor, struct ride *ride, const struct error *err)
@@ -202,16 +209,19 @@ wait_out(struct conductor *conductor, struct ride *ride, const struct error *err
         int64_t now = clock_boot_ms();
         int64_t wait = FIRST_OUTAGE_WAIT_MS;
 
-        if (!is_outage(err->kind) || !conductor->options->outage_ms)
+        if (!network_is_outage(err->kind) || !network_has_patience(conductor))
                 return false;
         if (!ride->outage_ms)
                 ride->outage_ms = now;
         if (now - ride->outage_ms > conductor->options->outage_ms)
                 return false;
+        /* Throttling is the pace's affair. */
+        if (err->kind == ERROR_THROTTLED)
+                return true;
         for (unsigned i = 0; i < ride->outages && wait < MOST_OUTAGE_WAIT_MS; i++)
                 wait *= 2;
         ride->outages++;
-        ride->wake_ms = now + jitter(wait);
+        ride->wake_ms = now + network_jitter(wait);
         return true;
 }
 
@@ -240,6 +250,7 @@ apply_issue(struct conductor *conductor, struct ride *ride, const struct aws_rep
                 free(arn);
                 ride->outage_ms = 0;
                 ride->outages = 0;
+                conductor->proven = true;
                 order->error = (struct error){ 0 };
                 ride_note(ride, ORDER_SUBMITTED, "submitted", EVENT_SUBMITTED);
                 return;
@@ -288,17 +299,42 @@ apply_issue_failure(struct conductor *conductor, struct ride *ride, const struct
  * certificate is ready, and never more than a second in the first minute.
  */
 static void
-wait_for_next_poll(struct ride *ride)
+wait_for_next_poll(struct conductor *conductor, struct ride *ride)
 {
+        struct error ignored = { 0 };
+        const struct ca *ca = ca_get(&conductor->cas, ride->order->wishes.ca_arn, &ignored);
         int64_t now = clock_boot_ms();
         int64_t elapsed = now - ride->submitted_ms;
         int64_t most = elapsed < EARLY_MS ? EARLY_POLL_WAIT_MS : LATE_POLL_WAIT_MS;
-        int64_t wait = elapsed / 10;
+        /* Many share a quota. */
+        int64_t wait = elapsed / (conductor->ride_count > 1 ? 4 : 10);
 
+        /* Others have found out meanwhile. */
+        if (ca && ca->issue_ms - elapsed > wait)
+                wait = ca->issue_ms - elapsed;
         if (wait < FIRST_POLL_WAIT_MS)
                 wait = FIRST_POLL_WAIT_MS;
-        wait = jitter(wait);
+        wait = network_jitter(wait);
         ride->wake_ms = now + (wait < most ? wait : most);
+}
+
+/*
+ * How long the CA takes, so that the next order's first poll comes when its certificate is ready:
+ * longer than thought when a poll was in vain, maybe shorter when none was.
+ */
+static void
+learn_issue_time(struct conductor *conductor, const struct ride *ride)
+{
+        struct error ignored = { 0 };
+        struct ca *ca = ca_get(&conductor->cas, ride->order->wishes.ca_arn, &ignored);
+        int64_t took = ride->polled_ms - ride->submitted_ms;
+
+        if (!ca || !ride->polls)
+                return;
+        if (ride->polls > 1)
+                ca->issue_ms += (took - ca->issue_ms) / (ca->issue_ms ? 4 : 1);
+        else
+                ca->issue_ms -= ca->issue_ms / 32;
 }
 
 static bool
@@ -333,7 +369,7 @@ apply_certificate(struct conductor *conductor, struct ride *ride, const struct a
         struct error err = { 0 };
 
         if (!reply->ok && reply->error.kind == ERROR_PENDING) {
-                wait_for_next_poll(ride);
+                wait_for_next_poll(conductor, ride);
                 return;
         }
         if (!reply->ok && reply->error.kind == ERROR_ISSUE_FAILED) {
@@ -350,6 +386,7 @@ apply_certificate(struct conductor *conductor, struct ride *ride, const struct a
                 ride_stop(ride, &err);
                 return;
         }
+        learn_issue_time(conductor, ride);
         order->issued_at = clock_now();
         ride_note(ride, ORDER_ISSUED, "issued", EVENT_ISSUED);
 }
@@ -409,7 +446,7 @@ knows_clock(struct conductor *conductor, struct ride *ride, struct ca *ca)
         ca_ask_describe(ca, aws);
         if (ca->describe.state == KNOWLEDGE_ASKED)
                 return false;
-        if (ca->describe.state == KNOWLEDGE_REFUSED && is_outage(ca->describe.error.kind)) {
+        if (ca->describe.state == KNOWLEDGE_REFUSED && network_is_outage(ca->describe.error.kind)) {
                 ride_stop(ride, &ca->describe.error);
                 return false;
         }

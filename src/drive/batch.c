@@ -5,19 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "drive/conductor.h"
-#include "order/cert.h"
+#include "drive/deliver.h"
 
 enum {
-        WINDOW = 64,   /* orders in flight */
-        TURN_MS = 200, /* a turn waits at most this long, so that signals are seen */
-        TOLD_EVERY_MS = 10 * 1000,
-        DEFAULT_TOKEN_TIMEOUT_MS = 120 * 1000,
+        LANE_WINDOW = 192, /* orders in flight on one token */
+        FIRST_WINDOW = 8,  /* the same until a first certificate was issued */
+        TURN_MS = 200,     /* a turn waits at most this long, so that signals are seen */
+        MANY_RIDES = 16,   /* from here on turns are at least this far apart: */
+        LEAST_TURN_MS = 4,
+        FLUSHED_ALONE = 2, /* orders whose files are flushed one by one */
 };
 
 static atomic_bool hangs;
@@ -59,42 +64,114 @@ conductor_stop_level(const struct conductor *conductor)
 
 /* -- rides ------------------------------------------------------------------------------------ */
 
-static struct ride *
-ride_new(struct order *order)
+/* Odd, so that it is no pointer: replies to a CA's questions carry one. */
+static void *
+tag_of(size_t slot, unsigned age)
+{
+        return (void *)(uintptr_t)(((uintptr_t)age * SLOTS + slot) << 1 | 1);
+}
+
+void *
+ride_tag(const struct ride *ride)
+{
+        return tag_of(ride->slot, ride->age);
+}
+
+struct ride *
+ride_tagged(const struct conductor *conductor, const void *tag)
+{
+        uintptr_t number = (uintptr_t)tag;
+        struct ride *ride = conductor->slots[(number >> 1) % SLOTS];
+
+        return (number & 1) && ride && ride_tag(ride) == tag ? ride : NULL;
+}
+
+void
+ride_renew_tag(struct conductor *conductor, struct ride *ride)
+{
+        ride->age = ++conductor->ages[ride->slot];
+}
+
+static const char *
+token_of(const struct order *order)
+{
+        if (order->token.uri)
+                return order->token.uri;
+        return order->wishes.key_uri ? order->wishes.key_uri : order->wishes.token_uri;
+}
+
+static void
+ride_add(struct conductor *conductor, struct order *order)
 {
         struct ride *ride = memory_new(1, sizeof(*ride));
 
         ride->order = order;
         order->error = (struct error){ 0 };
-        return ride;
+        while (conductor->slots[conductor->next_slot])
+                conductor->next_slot = (conductor->next_slot + 1) % SLOTS;
+        ride->slot = conductor->next_slot;
+        conductor->next_slot = (conductor->next_slot + 1) % SLOTS;
+        conductor->slots[ride->slot] = ride;
+        ride_renew_tag(conductor, ride);
+        ride->link = conductor->rides_end;
+        *conductor->rides_end = ride;
+        conductor->rides_end = &ride->next;
+        conductor->ride_count++;
+        if (!token_of(order))
+                return;
+        ride->lane = lane_need(&conductor->lanes, order->wishes.module, token_of(order));
+        ride->lane->rides++;
 }
 
-static void
-ride_free(struct ride *ride)
+void
+ride_free(struct conductor *conductor, struct ride *ride)
 {
+        *ride->link = ride->next;
+        if (ride->next)
+                ride->next->link = ride->link;
+        else
+                conductor->rides_end = ride->link;
+        conductor->slots[ride->slot] = NULL;
+        conductor->ride_count--;
+        network_drop(conductor, ride);
+        if (ride->lane)
+                ride->lane->rides--;
         order_free(ride->order);
         order_free(ride->predecessor);
         free(ride->notes);
         free(ride);
 }
 
-static bool
+bool
 ride_is_busy(const struct ride *ride)
 {
         return ride->at_worker || ride->at_network;
 }
 
-/* -- collect ---------------------------------------------------------------------------------- */
+/* -- lanes ------------------------------------------------------------------------------------ */
 
-static struct ride *
-ride_of(const struct conductor *conductor, const void *tag)
+size_t
+drive_room(const struct conductor *conductor, const char *module, const char *token_uri)
 {
-        for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
-                if (ride == tag)
-                        return ride;
-        }
-        return NULL;
+        size_t window = conductor->proven ? LANE_WINDOW : FIRST_WINDOW;
+        const struct lane *lane = lane_find(conductor->lanes, module, token_uri);
+
+        if (lane && (lane->dead.kind != ERROR_NONE || lane->rides >= window))
+                return 0;
+        window -= lane ? lane->rides : 0;
+        return window < SLOTS - conductor->ride_count ? window : SLOTS - conductor->ride_count;
 }
+
+void
+drive_leave_token(struct conductor *conductor, const char *module, const char *token_uri)
+{
+        struct lane *lane = lane_find(conductor->lanes, module, token_uri);
+
+        if (lane)
+                lane->leaving = true;
+}
+
+/* -- collect ---------------------------------------------------------------------------------- */
 
 static void
 collect_works(struct conductor *conductor)
@@ -102,8 +179,11 @@ collect_works(struct conductor *conductor)
         struct work *work;
 
         while ((work = queue_take(conductor->results, 0))) {
-                struct ride *ride = ride_of(conductor, work->tag);
+                struct ride *ride =
+                        work->kind == WORK_END ? NULL : ride_tagged(conductor, work->tag);
 
+                if (work->kind == WORK_END)
+                        conductor_worker_ended(conductor, work->tag);
                 if (ride) {
                         worker_taken_back(ride->worker, work);
                         ride_apply_work(conductor, ride, work);
@@ -130,9 +210,10 @@ collect_replies(struct conductor *conductor)
         struct aws_reply *reply;
 
         while (conductor->aws && (reply = aws_receive(conductor->aws))) {
-                struct ride *ride = ride_of(conductor, reply->tag);
+                struct ride *ride = ride_tagged(conductor, reply->tag);
 
                 conductor->heard |= reply->ok || reply->error.aws.code[0];
+                network_heard(conductor, ride, reply);
                 if (ride)
                         ride_apply_reply(conductor, ride, reply);
                 else
@@ -141,85 +222,23 @@ collect_replies(struct conductor *conductor)
         }
 }
 
-/*
- * The thread that is left behind may still read the order, so the ledger's copy (or, before there
- * is one, the wishes') stands in for it.
- */
-static void
-stand_in(struct conductor *conductor, struct ride *ride)
-{
-        struct order *copy = NULL;
-        struct error ignored = { 0 };
-
-        if (ride->order->number)
-                copy = ledger_get(conductor->options->ledger, ride->order->number, &ignored);
-        if (!copy) {
-                copy = order_new();
-                wishes_copy(&copy->wishes, &ride->order->wishes);
-        }
-        ride->order = copy;
-        ride->at_worker = false;
-        ride->hold = NULL;
-}
-
-/* The worker's module hangs: what it has in its hands stays as it is. */
-static void
-give_up_worker(struct conductor *conductor, struct worker *worker)
-{
-        worker_abandon(worker);
-        drive_note_hang();
-        for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
-                struct error err = { 0 };
-
-                if (ride->worker != worker || !ride->at_worker)
-                        continue;
-                stand_in(conductor, ride);
-                const struct order *copy = ride->order;
-
-                error_set(&err, ERROR_TOKEN_HANGS, "the token's module does not answer");
-                error_about(&err, "order '%s', %s", copy->wishes.name,
-                            copy->token.uri ? copy->token.uri : copy->wishes.token_uri);
-                error_advise(&err, "unplug the token and plug it in again, or restart its service, "
-                                   "then: p11cert resume; --token-timeout allows for more time");
-                ride_stop(ride, &err);
-        }
-}
-
-static void
-collect_hangs(struct conductor *conductor)
-{
-        int64_t timeout = conductor->options->token_timeout_ms
-                                  ? conductor->options->token_timeout_ms
-                                  : DEFAULT_TOKEN_TIMEOUT_MS;
-        int64_t now = clock_boot_ms();
-
-        for (size_t i = 0; i < conductor->worker_count; i++) {
-                if (worker_busy_ms(conductor->workers[i], now) > timeout)
-                        give_up_worker(conductor, conductor->workers[i]);
-        }
-}
-
 static void
 collect_orders(struct conductor *conductor)
 {
-        while (!conductor->no_more && conductor->ride_count < WINDOW &&
-               !conductor_stop_level(conductor)) {
-                struct order *order = conductor->next(conductor->context);
+        const struct drive_source *source = conductor->source;
 
-                if (!order) {
+        if (conductor_stop_level(conductor) && !conductor->stopped_ms)
+                conductor_note_stop(conductor);
+        while (!conductor->no_more && conductor->ride_count < SLOTS) {
+                struct order *order = NULL;
+                enum drive_supply supply = source->next(source->context, conductor, &order);
+
+                if (supply == SUPPLY_END)
                         conductor->no_more = true;
+                if (supply != SUPPLY_ORDER)
                         return;
-                }
-                struct ride *ride = ride_new(order);
-                struct ride **end = &conductor->rides;
-
-                while (*end)
-                        end = &(*end)->next;
-                *end = ride;
-                conductor->ride_count++;
+                ride_add(conductor, order);
         }
-        if (conductor_stop_level(conductor))
-                conductor->no_more = true;
 }
 
 /* -- decide ----------------------------------------------------------------------------------- */
@@ -235,133 +254,126 @@ interrupt(struct ride *ride)
         ride_stop(ride, &err);
 }
 
+/* After the first signal: what the CA was asked for is brought home, for a while. */
+static bool
+is_brought_home(const struct conductor *conductor, const struct ride *ride)
+{
+        return ride->order->state >= ORDER_SUBMITTED && !conductor->outage.since_ms &&
+               clock_boot_ms() - conductor->stopped_ms < conductor->options->grace_ms;
+}
+
+/* A deed that was decided on and has to wait for its worker is not decided again. */
+static bool
+is_decided(const struct ride *ride)
+{
+        return ride->finished || ride_is_busy(ride) || ride->deed == DEED_FINISH ||
+               ride->deed == DEED_WORK;
+}
+
+static void
+decide_one(struct conductor *conductor, struct ride *ride, int64_t now)
+{
+        if (conductor->stopped_ms && !is_brought_home(conductor, ride)) {
+                /* What is in flight was finished and is recorded; nothing new is begun. */
+                if (!ride->fact_count && !ride->finished && !ride_is_busy(ride) &&
+                    ride->deed != DEED_FINISH)
+                        interrupt(ride);
+                return;
+        }
+        if (is_decided(ride) || ride->wake_ms > now ||
+            (ride->gated && !network_is_open(conductor, ride->gate)))
+                return;
+        ride->wake_ms = 0;
+        ride->gated = false;
+        ride_decide(conductor, ride);
+        ride->waiting = ride->deed == DEED_NONE && !ride->fact_count;
+}
+
 static void
 decide_all(struct conductor *conductor)
 {
         int64_t now = clock_boot_ms();
 
+        for (struct ride *ride = conductor->rides; ride; ride = ride->next)
+                decide_one(conductor, ride, now);
+}
+
+/* -- flush ------------------------------------------------------------------------------------ */
+
+/* The files of this turn are on the disk before the commit says that they were delivered. */
+static void
+flush_files(struct conductor *conductor)
+{
+        size_t count = 0;
+
+        for (const struct ride *ride = conductor->rides; ride; ride = ride->next)
+                count += ride->unflushed;
+        if (!count)
+                return;
+        struct deliver_flush flush = { .together = count > FLUSHED_ALONE };
+
         for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
-                if (ride->finished || ride_is_busy(ride) || ride->deed == DEED_FINISH)
+                struct error err = { 0 };
+
+                if (!ride->unflushed)
                         continue;
-                if (conductor_stop_level(conductor)) {
-                        /* What is in flight was finished and is recorded; nothing new is begun. */
-                        if (!ride->fact_count)
-                                interrupt(ride);
+                ride->unflushed = false;
+                if (deliver_flush(&flush, ride->order, &err)) {
+                        failpoint("files-written");
                         continue;
                 }
-                if (ride->wake_ms > now)
-                        continue;
-                ride->wake_ms = 0;
-                ride_decide(conductor, ride);
-                ride->waiting = ride->deed == DEED_NONE && !ride->fact_count;
+                ride->fact_count = 0;
+                ride->order->state = ORDER_VERIFIED;
+                ride->order->delivered_at = 0;
+                ride_stop(ride, &err);
         }
 }
 
 /* -- dispatch --------------------------------------------------------------------------------- */
 
-static const char *
-token_of(const struct order *order)
-{
-        if (order->token.uri)
-                return order->token.uri;
-        return order->wishes.key_uri ? order->wishes.key_uri : order->wishes.token_uri;
-}
+/* What brings an order to its end comes first, and a new key last. */
+enum { PRIORITIES = 3 };
 
-static struct worker *
-worker_for(struct conductor *conductor, const struct order *order)
+static int
+priority_of(enum work_kind kind)
 {
-        const char *module = order->wishes.module;
-        const char *uri = token_of(order);
-
-        for (size_t i = 0; i < conductor->worker_count; i++) {
-                if (worker_serves(conductor->workers[i], module, uri))
-                        return conductor->workers[i];
+        switch (kind) {
+        case WORK_DELIVER:
+        case WORK_RETIRE:
+        case WORK_PROVE:
+                return 0;
+        case WORK_CSR:
+                return 1;
+        default:
+                return 2;
         }
-        conductor->workers = memory_grow(conductor->workers, conductor->worker_count + 1,
-                                         sizeof(*conductor->workers));
-        struct worker *worker = worker_start(conductor->options, module, uri, conductor->results);
-
-        conductor->workers[conductor->worker_count++] = worker;
-        return worker;
-}
-
-static bool
-worker_may_start(const struct conductor *conductor, const struct worker *worker)
-{
-        for (size_t i = 0; i < conductor->worker_count; i++) {
-                if (worker_must_wait_for(worker, conductor->workers[i]))
-                        return false;
-        }
-        return true;
 }
 
 static void
-give_work(struct conductor *conductor, struct ride *ride, enum work_kind kind)
+give_work(struct conductor *conductor, struct ride *ride)
 {
-        /* A ride stays with the worker that found its token, so that handles stay good. */
-        if (!ride->worker)
-                ride->worker = worker_for(conductor, ride->order);
-        if (!worker_may_start(conductor, ride->worker)) {
-                ride->waiting = true; /* decided again when that other work comes back */
+        struct lane *lane = ride->lane;
+        struct worker *worker;
+        struct work *work;
+
+        if (lane->dead.kind != ERROR_NONE) {
+                ride_stop(ride, &lane->dead);
                 return;
         }
-        struct work *work = work_new(kind, ride, ride->order);
-
+        /* A ride stays with the worker that made its key, so that handles stay good. */
+        worker = lane_worker(&conductor->lanes, lane, ride->hold ? ride->worker : NULL,
+                             conductor->options, conductor->results);
+        if (!worker)
+                return;
+        ride->worker = worker;
+        ride->deed = DEED_NONE;
+        work = work_new(ride->work_kind, ride_tag(ride), ride->order);
         work->hold = ride->hold;
-        if (kind == WORK_RETIRE)
+        work->may_reload = lane->worker_count == 1 && !lane_shares_module(conductor->lanes, lane);
+        if (ride->work_kind == WORK_RETIRE)
                 buf_set(&work->old_certificate, view_buf(&ride->predecessor->certificate));
         ride->at_worker = true;
-        worker_give(ride->worker, work);
-}
-
-/* Ask the order's CA; the reply comes back to this ride. */
-static void
-send_call(struct conductor *conductor, struct ride *ride, const char *operation, struct view body,
-          int64_t no_attempt_after_ms)
-{
-        struct ca_arn parts;
-        struct error err = { 0 };
-
-        if (!ca_arn_parse(ride->order->wishes.ca_arn, &parts, &err)) {
-                ride_stop(ride, &err);
-                return;
-        }
-        struct aws_call call = {
-                .service = "acm-pca",
-                .region = parts.region,
-                .operation = operation,
-                .body = body,
-                .tag = ride,
-                .no_attempt_after_ms = no_attempt_after_ms,
-        };
-
-        ride->at_network = true;
-        aws_send(conductor->aws, &call);
-}
-
-static void
-send_issue(struct conductor *conductor, struct ride *ride)
-{
-        const struct order *order = ride->order;
-
-        failpoint("about-to-send");
-        send_call(conductor, ride, "IssueCertificate", view_buf(&order->request),
-                  order->first_sent_boot_ms + ORDER_REPEAT_MS);
-}
-
-static void
-send_poll(struct conductor *conductor, struct ride *ride)
-{
-        const struct order *order = ride->order;
-        CLEANUP(free_cleanup)
-        char *body = pca_write_get_certificate(order->wishes.ca_arn, order->certificate_arn);
-        int64_t now = clock_boot_ms();
-
-        if (now - ride->submitted_ms > TOLD_EVERY_MS && now - ride->told_ms > TOLD_EVERY_MS) {
-                ride->told_ms = now;
-                conductor_tell(conductor, EVENT_WAITING, order, "the CA is at work");
-        }
-        send_call(conductor, ride, "GetCertificate", view_text(body), 0);
+        worker_give(worker, work);
 }
 
 /* The order stands still: its key handle is given up, then it goes back to its owner. */
@@ -371,7 +383,7 @@ finish(struct ride *ride)
         ride->finished = true;
         if (!ride->hold || worker_is_abandoned(ride->worker))
                 return;
-        struct work *work = work_new(WORK_RELEASE, ride, ride->order);
+        struct work *work = work_new(WORK_RELEASE, ride_tag(ride), ride->order);
 
         /* It touches no module, so it need not wait for anybody. */
         work->hold = MOVE(ride->hold);
@@ -380,52 +392,54 @@ finish(struct ride *ride)
 }
 
 static void
+dispatch_works(struct conductor *conductor)
+{
+        for (int priority = 0; priority < PRIORITIES; priority++) {
+                for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
+                        if (!ride_is_busy(ride) && ride->deed == DEED_WORK &&
+                            priority_of(ride->work_kind) == priority)
+                                give_work(conductor, ride);
+                }
+        }
+}
+
+static void
 dispatch(struct conductor *conductor)
 {
         for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
                 enum deed deed = ride->deed;
 
-                if (ride->finished || ride_is_busy(ride))
+                if (ride->finished || ride_is_busy(ride) || deed == DEED_WORK)
                         continue;
                 if (deed != DEED_FINISH)
                         ride->deed = DEED_NONE;
-                switch (deed) {
-                case DEED_NONE:
-                        break;
-                case DEED_WORK:
-                        give_work(conductor, ride, ride->work_kind);
-                        break;
-                case DEED_ISSUE:
-                        send_issue(conductor, ride);
-                        break;
-                case DEED_POLL:
-                        send_poll(conductor, ride);
-                        break;
-                case DEED_FINISH:
+                if (deed == DEED_ISSUE)
+                        network_issue(conductor, ride);
+                else if (deed == DEED_POLL)
+                        network_poll(conductor, ride);
+                else if (deed == DEED_FINISH)
                         finish(ride);
-                        break;
-                }
         }
+        dispatch_works(conductor);
 }
 
 /* Orders whose last facts are recorded go back. */
 static void
 hand_back(struct conductor *conductor)
 {
-        struct ride **link = &conductor->rides;
+        const struct drive_source *source = conductor->source;
 
-        while (*link) {
-                struct ride *ride = *link;
-
-                if (!ride->finished || ride_is_busy(ride) || ride->fact_count) {
-                        link = &ride->next;
+        for (struct ride *next, *ride = conductor->rides; ride; ride = next) {
+                next = ride->next;
+                if (!ride->finished || ride_is_busy(ride) || ride->fact_count)
                         continue;
-                }
-                *link = ride->next;
-                conductor->ride_count--;
-                if (conductor->done)
-                        conductor->done(conductor->context, MOVE(ride->order));
-                ride_free(ride);
+                struct order *order = MOVE(ride->order);
+
+                ride_free(conductor, ride);
+                if (source->done)
+                        source->done(source->context, conductor, order);
+                else
+                        order_free(order);
         }
 }
 
@@ -439,28 +453,50 @@ time_to_wait(const struct conductor *conductor)
         int64_t wait = TURN_MS;
 
         for (const struct ride *ride = conductor->rides; ride; ride = ride->next) {
+                int64_t own = TURN_MS;
+
                 if (ride->fact_count || (ride->deed == DEED_FINISH && !ride_is_busy(ride)))
                         return 0;
-                if (ride_is_busy(ride))
+                if (ride_is_busy(ride) || ride->deed == DEED_WORK)
                         continue;
-                if (ride->wake_ms && ride->wake_ms - now < wait)
-                        wait = ride->wake_ms - now;
-                if (!ride->wake_ms && !ride->waiting)
+                if (ride->wake_ms)
+                        own = ride->wake_ms - now;
+                else if (ride->gated)
+                        own = network_wait_ms(conductor, ride->gate);
+                else if (!ride->waiting)
                         return 0;
+                if (own >= 0 && own < wait)
+                        wait = own;
         }
-        return wait > 0 ? (int)wait : 0;
+        return (int)wait;
+}
+
+/*
+ * While much is under way, what comes in within a few milliseconds shares a turn and its commit;
+ * workers have enough to do for that long.
+ */
+static void
+let_news_gather(const struct conductor *conductor)
+{
+        int64_t early = conductor->turned_ms + LEAST_TURN_MS - clock_boot_ms();
+        struct timespec pause = { .tv_nsec = early * 1000000 };
+
+        if (conductor->ride_count > MANY_RIDES && early > 0 && early <= LEAST_TURN_MS)
+                nanosleep(&pause, NULL);
 }
 
 static void
 wait_for_news(struct conductor *conductor)
 {
         int timeout = time_to_wait(conductor);
-        struct pollfd results = { .fd = queue_fd(conductor->results), .events = POLLIN };
+        struct pollfd news = { .fd = conductor->news_fd, .events = POLLIN };
 
+        let_news_gather(conductor);
         if (conductor->aws)
-                aws_wait(conductor->aws, results.fd, timeout);
+                aws_wait(conductor->aws, news.fd, timeout);
         else
-                poll(&results, 1, timeout);
+                poll(&news, 1, timeout);
+        conductor->turned_ms = clock_boot_ms();
 }
 
 /* -- the run ---------------------------------------------------------------------------------- */
@@ -478,19 +514,27 @@ read_boot_id(struct conductor *conductor)
 }
 
 static void
-stop_workers(struct conductor *conductor)
+watch(int epoll, int fd)
 {
-        struct modules **modules = memory_new(conductor->worker_count, sizeof(*modules));
+        struct epoll_event event = { .events = EPOLLIN };
 
-        for (size_t i = 0; i < conductor->worker_count; i++) {
-                if (!worker_is_abandoned(conductor->workers[i]))
-                        modules[i] = worker_stop(conductor->workers[i]);
-        }
-        /* Workers of one module share it: it is finalised once the last of them is gone. */
-        for (size_t i = 0; i < conductor->worker_count && !drive_hangs(); i++)
-                modules_leave(modules[i]);
-        free(modules);
-        free(conductor->workers);
+        (void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static bool
+conductor_init(struct conductor *conductor, struct error *err)
+{
+        conductor->results = queue_new();
+        conductor->rides_end = &conductor->rides;
+        conductor->news_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (conductor->news_fd < 0)
+                return error_set(err, ERROR_INTERNAL, "the system has no descriptor left");
+        watch(conductor->news_fd, queue_fd(conductor->results));
+        if (conductor->source->wake_fd)
+                watch(conductor->news_fd, conductor->source->wake_fd);
+        read_boot_id(conductor);
+        network_open(conductor);
+        return true;
 }
 
 static void
@@ -498,91 +542,75 @@ conductor_clear(struct conductor *conductor)
 {
         struct work *work;
 
-        stop_workers(conductor);
+        conductor_stop_workers(conductor);
         while ((work = queue_take(conductor->results, 0)))
                 work_free(work);
         if (!drive_hangs())
                 queue_free(conductor->results);
+        if (conductor->news_fd >= 0)
+                close(conductor->news_fd);
         aws_client_close(conductor->aws);
         ca_list_free(conductor->cas);
 }
 
-/* The ledger takes nothing any more: every order goes back with that error. */
-static void
-abort_run(struct conductor *conductor, const struct error *err)
+/* One turn; false when the ledger takes no more. */
+static bool
+take_turn(struct conductor *conductor, struct error *err)
 {
-        conductor_tell_unrecorded(conductor);
-        while (conductor->rides) {
-                struct ride *ride = conductor->rides;
-
-                conductor->rides = ride->next;
-                if (ride->at_worker && worker_is_abandoned(ride->worker))
-                        stand_in(conductor, ride);
-                /* What is in a worker's hands is not ours to give back. */
-                if (ride->at_worker)
-                        continue;
-                ride->order->error = *err;
-                if (ride->fact_count && ride->order->certificate_arn)
-                        error_about(&ride->order->error, "certificate ARN %s",
-                                    ride->order->certificate_arn);
-                if (conductor->done)
-                        conductor->done(conductor->context, MOVE(ride->order));
-                ride_free(ride);
-        }
-}
-
-/* The second signal: whoever is inside a module is left behind. */
-static void
-leave_now(struct conductor *conductor)
-{
-        struct error err = { 0 };
-
-        for (size_t i = 0; i < conductor->worker_count; i++) {
-                if (!worker_load(conductor->workers[i]))
-                        continue;
-                worker_abandon(conductor->workers[i]);
-                drive_note_hang();
-        }
-        error_set(&err, ERROR_INTERRUPTED, "interrupted");
-        error_advise(&err, "nothing is lost; go on with: p11cert resume");
-        abort_run(conductor, &err);
+        collect_works(conductor);
+        collect_replies(conductor);
+        conductor_collect_hangs(conductor);
+        collect_orders(conductor);
+        decide_all(conductor);
+        flush_files(conductor);
+        if (!conductor_commit(conductor, err))
+                return false;
+        dispatch(conductor);
+        hand_back(conductor);
+        conductor_close_lanes(conductor);
+        if (conductor->source->turn)
+                conductor->source->turn(conductor->source->context, conductor);
+        return true;
 }
 
 bool
-drive_run(const struct drive_options *options, struct order *(*next)(void *context),
-          void (*done)(void *context, struct order *order), void *context, struct error *err)
+drive_run(const struct drive_options *options, const struct drive_source *source, struct error *err)
 {
-        struct conductor conductor = {
-                .options = options,
-                .results = queue_new(),
-                .next = next,
-                .done = done,
-                .context = context,
-        };
-        bool fine = true;
+        struct conductor conductor = { .options = options, .source = source, .news_fd = -1 };
+        bool fine = conductor_init(&conductor, err);
 
-        read_boot_id(&conductor);
         while (fine) {
-                collect_works(&conductor);
-                collect_replies(&conductor);
-                collect_hangs(&conductor);
-                collect_orders(&conductor);
-                decide_all(&conductor);
-                fine = conductor_commit(&conductor, err);
-                if (!fine)
-                        break;
-                dispatch(&conductor);
-                hand_back(&conductor);
-                if (!conductor.rides && conductor.no_more)
+                fine = take_turn(&conductor, err);
+                if (!fine || (!conductor.rides && conductor.no_more))
                         break;
                 if (conductor_stop_level(&conductor) > 1) {
-                        leave_now(&conductor);
+                        conductor_leave_now(&conductor);
                         break;
                 }
                 wait_for_news(&conductor);
         }
         if (!fine)
-                abort_run(&conductor, err);
+                conductor_abort_run(&conductor, err);
         conductor_clear(&conductor);
         return fine;
+}
+
+void
+drive_standing(const struct conductor *conductor, struct drive_standing *out)
+{
+        int64_t to_wall = clock_now_ms() - clock_boot_ms();
+        const struct outage *outage = &conductor->outage;
+
+        *out = (struct drive_standing){ .in_flight = conductor->ride_count,
+                                        .rate = pace_rate(&conductor->pace[CALL_ISSUE]) };
+        for (const struct ride *ride = conductor->rides; ride; ride = ride->next) {
+                out->at_token += ride->at_worker || ride->deed == DEED_WORK;
+                out->at_network += ride->at_network || ride->order->state == ORDER_SUBMITTED;
+                out->for_rate += ride->gated && ride->gate == CALL_ISSUE;
+        }
+        if (!outage->since_ms)
+                return;
+        out->outage = outage->error;
+        out->next_try = (outage->until_ms + to_wall + 999) / 1000;
+        out->give_up = (outage->since_ms + conductor->options->outage_ms + to_wall) / 1000;
 }

@@ -2,8 +2,8 @@
  * The conductor: the one code path that moves orders.  `issue` is a batch of one.
  *
  * It owns every order at rest, the ledger, the network and all decisions; one worker per token
- * does the blocking PKCS #11 calls on the order in its hands.  A turn has five phases: collect,
- * decide, commit (one ledger transaction for the whole turn), dispatch, wait.
+ * session does the blocking PKCS #11 calls on the order in its hands.  A turn has five phases:
+ * collect, decide, commit (one ledger transaction for the whole turn), dispatch, wait.
  */
 #ifndef DRIVE_BATCH_H
 #define DRIVE_BATCH_H
@@ -25,7 +25,8 @@ enum drive_event {
         EVENT_CSR,
         EVENT_REQUESTED,
         EVENT_SUBMITTED,
-        EVENT_WAITING, /* the CA is at work, or a retry waits; once in a while */
+        EVENT_WAITING, /* the CA is at work, or AWS is out of reach: text says until when it is
+                          left alone; once in a while, order may be NULL */
         EVENT_ISSUED,
         EVENT_VERIFIED,
         EVENT_DELIVERED,
@@ -53,11 +54,59 @@ struct drive_options {
         int64_t pending_ms;  /* how long the CA may take to issue; 0: 10 minutes */
         int64_t outage_ms;   /* how long to wait for network, AWS or quota to come back, beyond
                                 the client's own attempts; 0: not at all */
+        int64_t grace_ms;    /* after the first signal, how long what was sent to the CA may take to
+                                be delivered; 0: nothing new is begun */
+        double rate;         /* IssueCertificate calls a second, DRIVE_NO_RATE: no limit; 0: just
+                                under AWS's quota */
+        bool local_ca;       /* the CA is on this machine: rate 0 is no limit until it throttles */
+        unsigned sessions;   /* workers on each token, where its module allows; 0: one */
 
         void (*event)(void *context, enum drive_event event, const struct order *order,
                       const char *text); /* may be NULL */
         void *context;
         const volatile int *stop; /* set by a signal: 1 finish what is in flight, 2 leave now */
+};
+
+#define DRIVE_NO_RATE (-1.0)
+
+/* -- a run ----------------------------------------------------------------------------------- */
+
+/*
+ * Whoever wants orders moved is a source of them.  All its functions are called by the thread that
+ * called drive_run(), which owns the conductor; they may call the functions below that take one.
+ *
+ * Several tokens work at once: an order belongs to the lane of its token (module and URI, the
+ * recorded one if it has one, else that of --key or --token), which begins with the first order for
+ * it.  So that no lane starves behind another's orders, give the orders of the lanes that have
+ * room (drive_room()) in turn.
+ */
+enum drive_supply {
+        SUPPLY_ORDER, /* here is one */
+        SUPPLY_LATER, /* none now; asked again in the next turn, a fifth of a second away at most,
+                         and at once when `wake_fd` is readable */
+        SUPPLY_END,   /* no more ever: the run ends when all have come back */
+};
+
+struct conductor;
+
+struct drive_source {
+        /*
+         * One more order, new (number 0) or from the ledger; the conductor owns it then.  Asked
+         * only while there is room for one, several times a turn; not any more after a signal.
+         */
+        enum drive_supply (*next)(void *context, struct conductor *conductor, struct order **order);
+
+        /*
+         * Takes each order back when it stands still: delivered, failed, or with order->error set.
+         * May be NULL.
+         */
+        void (*done)(void *context, struct conductor *conductor, struct order *order);
+
+        /* Once a turn, five times a second at least: to draw, or to end lanes.  May be NULL. */
+        void (*turn)(void *context, struct conductor *conductor);
+
+        void *context;
+        int wake_fd; /* readable when `next` has news, and read empty by it; 0: none */
 };
 
 /*
@@ -66,18 +115,40 @@ struct drive_options {
  * A new order may leave open what only the CA or the ledger can tell: a validity of type NONE
  * becomes 365 days (6 on a short-lived CA), no label becomes one that is free.
  *
- * next  gives one order after the other, new (number 0) or from the ledger; the conductor owns it.
- *       NULL: no more.
- * done  takes each order back when it stands still: delivered, failed, or with order->error set.
- *       May be NULL.
+ * A token that is absent, locked, full or hangs keeps only its own orders.  When AWS cannot be
+ * reached, or throttles, orders wait (drive_options.outage_ms) and drive_standing() says until
+ * when.  Memory: an order that came back is forgotten, and few hundred are in flight at a time.
  *
  * errors  only what concerns the whole run (ERROR_LEDGER_*, ERROR_INTERNAL); what concerns one
  *         order is in order->error.  After ERROR_TOKEN_HANGS on any order, drive_hangs() is true
  *         and the process has to leave by _exit().
  */
-bool drive_run(const struct drive_options *options, struct order *(*next)(void *context),
-               void (*done)(void *context, struct order *order), void *context,
+bool drive_run(const struct drive_options *options, const struct drive_source *source,
                struct error *err) MUST_CHECK;
+
+/* How many more orders the lane of this token takes now; 0 while it is being ended. */
+size_t drive_room(const struct conductor *conductor, const char *module, const char *token_uri);
+
+/*
+ * The token was pulled or is done with: its lane ends as soon as the orders that are in flight
+ * there stand still (with what the token answers them), and its sessions and its PIN go.  The
+ * module is unloaded once no lane uses it.  The next order for that token begins a new lane.
+ */
+void drive_leave_token(struct conductor *conductor, const char *module, const char *token_uri);
+
+/* What is under way, and what is in the way. */
+struct drive_standing {
+        size_t in_flight;    /* orders that have not come back */
+        size_t at_token;     /* of them: in the hands of a worker, or waiting for one */
+        size_t at_network;   /* a call is under way, or the CA is at work */
+        size_t for_rate;     /* ready to be sent, and kept back by the rate */
+        double rate;         /* certificates that may be asked for a second; 0: no limit */
+        struct error outage; /* why AWS is left alone, or ERROR_NONE */
+        int64_t next_try;    /* and until when: seconds since 1970 */
+        int64_t give_up;     /* when the orders stop waiting for it: seconds since 1970 */
+};
+
+void drive_standing(const struct conductor *conductor, struct drive_standing *out);
 
 /*
  * Take a certificate that came another way into a held order, or one that was submitted, and record

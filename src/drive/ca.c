@@ -194,6 +194,23 @@ ca_take(struct ca *ca, const struct aws_reply *reply)
         return true;
 }
 
+static void
+ask_again(struct ca_question *question)
+{
+        enum error_kind kind = question->error.kind;
+
+        if (question->state == KNOWLEDGE_REFUSED &&
+            (kind == ERROR_NETWORK || kind == ERROR_THROTTLED || kind == ERROR_AWS_UNAVAILABLE))
+                *question = (struct ca_question){ 0 };
+}
+
+void
+ca_ask_again(struct ca *ca)
+{
+        ask_again(&ca->describe);
+        ask_again(&ca->certificate);
+}
+
 bool
 ca_is_asking(const struct ca *ca)
 {

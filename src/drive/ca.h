@@ -33,6 +33,8 @@ struct ca {
         struct buf own;                 /* the issuing certificate, DER */
         struct buf chain;               /* the issuers above it, root last, concatenated DER */
 
+        int64_t issue_ms; /* from ARN to certificate, as lately seen; 0: at once, or not known */
+
         struct buf root;      /* DER; empty: none is trusted yet */
         const char *root_how; /* to be pinned by this run, or NULL: it is in the ledger */
 };
@@ -56,6 +58,9 @@ void ca_ask_certificate(struct ca *ca, struct aws_client *aws);
  * root gives ca->root ("first use") when there was none.
  */
 bool ca_take(struct ca *ca, const struct aws_reply *reply);
+
+/* Forget refusals that pass by themselves, so that it is asked again. */
+void ca_ask_again(struct ca *ca);
 
 /* Is a call of this CA still under way? */
 bool ca_is_asking(const struct ca *ca);

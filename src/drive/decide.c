@@ -12,6 +12,7 @@
 enum {
         LEAST_FREE_BYTES = 1 << 20,
         KEY_ID_BYTES = 20,
+        WORTH_WAITING_MS = 20,
 };
 
 void
@@ -88,6 +89,28 @@ stop_without_root(struct ride *ride, const struct ca *ca)
         ride_stop(ride, &err);
 }
 
+/*
+ * AWS was out of reach when the CA was asked, and there is patience left: the ride waits, and then
+ * the CA is asked again.
+ */
+static bool
+waits_for_aws(struct conductor *conductor, struct ride *ride, struct ca *ca)
+{
+        bool refused = (ca->describe.state == KNOWLEDGE_REFUSED &&
+                        network_is_outage(ca->describe.error.kind)) ||
+                       (ca->certificate.state == KNOWLEDGE_REFUSED &&
+                        network_is_outage(ca->certificate.error.kind));
+
+        if (!refused || !network_has_patience(conductor))
+                return false;
+        if (conductor->outage.until_ms > clock_boot_ms()) {
+                ride->wake_ms = conductor->outage.until_ms;
+                return true;
+        }
+        ca_ask_again(ca);
+        return false;
+}
+
 /* The CA with its root to trust; NULL while it is asked (the ride sleeps) or the order stopped. */
 static struct ca *
 need_root(struct conductor *conductor, struct ride *ride)
@@ -107,6 +130,8 @@ need_root(struct conductor *conductor, struct ride *ride)
                 ride_stop(ride, &err);
                 return NULL;
         }
+        if (waits_for_aws(conductor, ride, ca))
+                return NULL;
         ca_ask_certificate(ca, aws);
         if (ca->certificate.state != KNOWLEDGE_ASKED)
                 stop_without_root(ride, ca);
@@ -136,6 +161,8 @@ need_ca(struct conductor *conductor, struct ride *ride)
                 ride_stop(ride, &err);
                 return NULL;
         }
+        if (waits_for_aws(conductor, ride, ca))
+                return NULL;
         ca_ask_describe(ca, aws);
         /* Who may not describe the CA may still learn its key from the CA's certificate. */
         if (!ca->root.len ||
@@ -250,7 +277,7 @@ decide_new(struct conductor *conductor, struct ride *ride)
                         return;
         }
         /* The token is looked at while the CA is being asked. */
-        if (needs_token(order) && !ride->looked) {
+        if (needs_token(order) && !ride->looked && !ride_spare_look(ride)) {
                 ride_work(ride, WORK_LOOK);
                 return;
         }
@@ -349,6 +376,9 @@ decide_keyed(struct conductor *conductor, struct ride *ride)
                 ride_stop(ride, &err);
                 return;
         }
+        /* A request is as old as its first sending, so it is written when it may be sent. */
+        if (!network_grant(conductor, ride, CALL_ISSUE))
+                return;
         if (!have_room(conductor, &err) || !compose_request(conductor, ride, ca, &err)) {
                 ride_stop(ride, &err);
                 return;
@@ -366,6 +396,8 @@ decide_requested(struct conductor *conductor, struct ride *ride)
         struct ca *ca = need_ca(conductor, ride);
 
         if (!ca)
+                return;
+        if (!network_grant(conductor, ride, CALL_ISSUE))
                 return;
         if (!have_room(conductor, &err)) {
                 ride_stop(ride, &err);
@@ -392,6 +424,20 @@ decide_requested(struct conductor *conductor, struct ride *ride)
         ride->deed = DEED_ISSUE;
 }
 
+/* Polling begins; false: the CA needs its time first, and is not asked before that is over. */
+static bool
+wait_for_issuing(struct conductor *conductor, struct ride *ride)
+{
+        struct error ignored = { 0 };
+        const struct ca *ca = ca_get(&conductor->cas, ride->order->wishes.ca_arn, &ignored);
+
+        ride->submitted_ms = clock_boot_ms();
+        if (!ca || ca->issue_ms < WORTH_WAITING_MS)
+                return true;
+        ride->wake_ms = ride->submitted_ms + ca->issue_ms;
+        return false;
+}
+
 static void
 decide_submitted(struct conductor *conductor, struct ride *ride)
 {
@@ -412,15 +458,16 @@ decide_submitted(struct conductor *conductor, struct ride *ride)
                 ride_stop(ride, &err);
                 return;
         }
-        if (!ride->submitted_ms)
-                ride->submitted_ms = now;
+        if (!ride->submitted_ms && !wait_for_issuing(conductor, ride))
+                return;
         if (now - ride->submitted_ms > patience) {
                 error_set(&err, ERROR_PENDING, "the CA has not issued the certificate yet");
                 error_advise(&err, "try again later: p11cert fetch %s", order->wishes.name);
                 ride_stop(ride, &err);
                 return;
         }
-        ride->deed = DEED_POLL;
+        if (network_grant(conductor, ride, CALL_GET))
+                ride->deed = DEED_POLL;
 }
 
 /* -- ISSUED, VERIFIED, DELIVERED ------------------------------------------------------------ */
@@ -448,7 +495,8 @@ decide_verified(struct ride *ride)
                 ride_stop(ride, &err);
                 return;
         }
-        failpoint("files-written");
+        ride->unflushed = (order->wishes.stores & STORE_FILES) && order->file_certificate;
+        ride->files_fresh = ride->unflushed;
         order->delivered_at = clock_now();
         order->error = (struct error){ 0 };
         ride_note(ride, ORDER_DELIVERED, "delivered", EVENT_DELIVERED);
@@ -483,6 +531,15 @@ keeps_old_object(const struct ride *ride)
                !view_equal(view_buf(&old->certificate), view_buf(&order->certificate));
 }
 
+/* What was delivered before and is not there any more. */
+static bool
+write_again(const struct order *order, struct error *err)
+{
+        struct deliver_flush alone = { 0 };
+
+        return deliver_files(order, err) && deliver_flush(&alone, order, err);
+}
+
 static void
 decide_delivered(struct conductor *conductor, struct ride *ride)
 {
@@ -490,8 +547,8 @@ decide_delivered(struct conductor *conductor, struct ride *ride)
         struct error err = { 0 };
 
         if (!load_predecessor(conductor, ride, &err) ||
-            ((order->wishes.stores & STORE_FILES) && !deliver_check(order, &err) &&
-             !deliver_files(order, &err))) {
+            ((order->wishes.stores & STORE_FILES) && !ride->files_fresh &&
+             !deliver_check(order, &err) && !write_again(order, &err))) {
                 ride_stop(ride, &err);
                 return;
         }

@@ -4,6 +4,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -101,7 +102,7 @@ write_checked(const char *path, struct view content, struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf back = { 0 };
 
-        if (!file_write(path, FILE_MODE, content, err) ||
+        if (!file_write_soon(path, FILE_MODE, content, err) ||
             !file_read(path, content.len + 1, &back, err))
                 return false;
         if (!view_equal(view_buf(&back), content))
@@ -195,6 +196,58 @@ deliver_files(const struct order *order, struct error *err)
         compose_readme(order, &readme);
         return write_formats(order, err) &&
                write_beside(order, "README.txt", view_buf(&readme), err);
+}
+
+/* The files beside the planned ones, and what has to be asked for to get them. */
+static const struct {
+        const char *name;
+        unsigned format;
+} beside[] = {
+        { "README.txt", FORMAT_PEM },
+        { "certificate.der", FORMAT_DER },
+        { "certificate.p7b", FORMAT_P7B },
+};
+
+static bool
+flush_each(const struct order *order, struct error *err)
+{
+        const char *folder = order->wishes.folder;
+        const char *const planned[] = { order->file_certificate, order->file_chain,
+                                        order->file_fullchain, order->file_root };
+        CLEANUP(free_cleanup) char *above = text_format("%s/..", folder);
+
+        for (size_t i = 0; i < ARRAY_LENGTH(planned); i++) {
+                if (planned[i] && !file_flush(planned[i], err))
+                        return false;
+        }
+        for (size_t i = 0; i < ARRAY_LENGTH(beside); i++) {
+                CLEANUP(free_cleanup) char *path = text_format("%s/%s", folder, beside[i].name);
+
+                if ((order->wishes.formats | FORMAT_PEM) & beside[i].format &&
+                    !file_flush(path, err))
+                        return false;
+        }
+        return file_flush(folder, err) && file_flush(above, err);
+}
+
+bool
+deliver_flush(struct deliver_flush *flush, const struct order *order, struct error *err)
+{
+        struct stat status;
+
+        if (!(order->wishes.stores & STORE_FILES) || !order->file_certificate)
+                return true;
+        if (!flush->together || stat(order->wishes.folder, &status) != 0)
+                return flush_each(order, err);
+        for (size_t i = 0; i < flush->count; i++) {
+                if (flush->flushed[i] == status.st_dev)
+                        return true;
+        }
+        if (!file_flush_system(order->wishes.folder, err))
+                return false;
+        if (flush->count < ARRAY_LENGTH(flush->flushed))
+                flush->flushed[flush->count++] = status.st_dev;
+        return true;
 }
 
 bool

@@ -12,6 +12,14 @@
 #include "order/csr.h"
 #include "order/fill.h"
 
+enum {
+        /* So much work a worker has ahead, that it does not wait for the conductor's turn. */
+        AHEAD_US = 40 * 1000,
+        LEAST_AHEAD = 2,
+        MOST_AHEAD = 16,
+        MOST_TROUBLE = 2,
+};
+
 struct hold {
         struct key *key; /* NULL once its token was closed */
         struct hold *next;
@@ -32,9 +40,13 @@ struct worker {
         int64_t given_at_ms; /* when the work that is under way was given or became the first */
         bool loaded;         /* a work came back: its module is loaded */
         bool cannot_lock;
+        bool ending;
+        int64_t pace_us; /* what a work takes, smoothed */
 
         /* the thread's side */
         struct modules *modules;
+        unsigned trouble; /* works in a row that the module failed without saying why */
+        bool spoiled;     /* the module is to be loaded anew, if it may be */
         struct token *token;
         struct hold *holds; /* every key handle, so that none outlives its token */
 };
@@ -72,15 +84,35 @@ work_free(struct work *work)
 
 /* -- the thread's side --------------------------------------------------------------------- */
 
+/* Another token may have come under the same label: the order's is known by its serial number. */
+static bool
+check_identity(struct worker *worker, const struct work *work, struct error *err)
+{
+        const struct order *order = work->order;
+        const char *serial = token_facts(worker->token)->serial;
+
+        if (work->kind == WORK_LOOK || !order->token.serial ||
+            text_equal(order->token.serial, serial))
+                return true;
+        error_set(err, ERROR_TOKEN_SWAPPED, "another token is there: serial %s, not %s", serial,
+                  order->token.serial);
+        return error_advise(err, "insert the order's token and go on with: p11cert resume");
+}
+
 /* The token, opened or still the same one. */
 static bool
-need_token(struct worker *worker, struct error *err)
+need_token(struct worker *worker, struct work *work)
 {
         if (worker->token)
-                return true;
+                return check_identity(worker, work, &work->error);
+        if (worker->spoiled && work->may_reload) {
+                log_info("module-reload", "module=%s", worker->module ? worker->module : "-");
+                modules_close(MOVE(worker->modules));
+        }
+        worker->spoiled = false;
         worker->token = session_open(worker->options, worker->module, worker->token_uri,
-                                     &worker->modules, err);
-        return worker->token != NULL;
+                                     &worker->modules, &work->error);
+        return worker->token && check_identity(worker, work, &work->error);
 }
 
 static void
@@ -536,24 +568,40 @@ lost_token(enum error_kind kind)
                kind == ERROR_TOKEN_SWAPPED || kind == ERROR_KEY_LOST;
 }
 
+/* The module says no more than that it failed: after the second time it is begun again with. */
+static void
+note_trouble(struct worker *worker, const struct work *work)
+{
+        enum error_kind kind = work->error.kind;
+
+        if (kind == ERROR_TOKEN || kind == ERROR_MODULE)
+                worker->trouble++;
+        else
+                worker->trouble = 0;
+        if (!lost_token(kind) && worker->trouble < MOST_TROUBLE)
+                return;
+        worker->trouble = 0;
+        worker->spoiled = true;
+        close_token(worker);
+}
+
 static void
 run(struct worker *worker, struct work *work)
 {
-        int64_t start = clock_boot_ms();
-        bool done = (!works[work->kind].needs_token || need_token(worker, &work->error)) &&
+        int64_t start = clock_boot_us();
+        bool done = (!works[work->kind].needs_token || need_token(worker, work)) &&
                     works[work->kind].run(worker, work);
 
         assert(done == (work->error.kind == ERROR_NONE));
-        work->took_ms = clock_boot_ms() - start;
+        work->took_us = clock_boot_us() - start;
         work->cannot_lock =
                 worker->token &&
                 modules_cannot_lock(worker->modules, token_facts(worker->token)->module_path);
         log_debug("work-done", "kind=%s order=%lld took_ms=%lld error=%s", works[work->kind].name,
-                  (long long)work->order->number, (long long)work->took_ms,
+                  (long long)work->order->number, (long long)work->took_us / 1000,
                   error_kind_name(work->error.kind));
-        if (done || !lost_token(work->error.kind))
-                return;
-        close_token(worker);
+        if (works[work->kind].needs_token)
+                note_trouble(worker, work);
 }
 
 static void *
@@ -566,7 +614,6 @@ worker_main(void *argument)
                 run(worker, work);
                 queue_push(worker->results, work);
         }
-        work_free(work);
         close_token(worker);
         while (worker->holds) {
                 struct hold *hold = worker->holds;
@@ -574,6 +621,7 @@ worker_main(void *argument)
                 worker->holds = hold->next;
                 free(hold);
         }
+        queue_push(worker->results, work);
         return NULL;
 }
 
@@ -593,13 +641,6 @@ worker_start(const struct drive_options *options, const char *module, const char
         if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
                 abort();
         return worker;
-}
-
-bool
-worker_serves(const struct worker *worker, const char *module, const char *token_uri)
-{
-        return !worker->abandoned && text_equal(worker->module, module) &&
-               text_equal(worker->token_uri, token_uri);
 }
 
 void
@@ -623,6 +664,50 @@ worker_taken_back(struct worker *worker, const struct work *work)
         worker->loaded = true;
         worker->cannot_lock = worker->cannot_lock || work->cannot_lock;
         worker->given_at_ms = clock_boot_ms();
+        if (works[work->kind].needs_token)
+                worker->pace_us += (work->took_us - worker->pace_us) / 4;
+}
+
+bool
+worker_has_room(const struct worker *worker)
+{
+        int64_t ahead = worker->pace_us > 0 ? AHEAD_US / worker->pace_us : MOST_AHEAD;
+
+        if (!worker->loaded || ahead < LEAST_AHEAD)
+                ahead = LEAST_AHEAD;
+        if (ahead > MOST_AHEAD)
+                ahead = MOST_AHEAD;
+        return !worker->ending && worker->load < (size_t)ahead;
+}
+
+struct work *
+worker_reclaim(struct worker *worker)
+{
+        /* Whatever stays goes back in its old order. */
+        for (size_t left = worker->load; left; left--) {
+                struct work *work = queue_take(worker->inbox, 0);
+
+                if (!work)
+                        return NULL;
+                if (work->kind != WORK_RELEASE && work->kind != WORK_END) {
+                        worker->load--;
+                        return work;
+                }
+                queue_push(worker->inbox, work);
+        }
+        return NULL;
+}
+
+bool
+worker_is_loaded(const struct worker *worker)
+{
+        return worker->loaded;
+}
+
+bool
+worker_cannot_lock(const struct worker *worker)
+{
+        return worker->cannot_lock;
 }
 
 bool
@@ -640,10 +725,18 @@ worker_busy_ms(const struct worker *worker, int64_t boot_ms)
         return worker->load && !worker->abandoned ? boot_ms - worker->given_at_ms : 0;
 }
 
-struct modules *
-worker_stop(struct worker *worker)
+void
+worker_end(struct worker *worker)
 {
-        worker_give(worker, work_new(WORK_END, NULL, NULL));
+        if (worker->ending)
+                return;
+        worker->ending = true;
+        worker_give(worker, work_new(WORK_END, worker, NULL));
+}
+
+struct modules *
+worker_join(struct worker *worker)
+{
         pthread_join(worker->thread, NULL);
         struct modules *modules = worker->modules;
 

@@ -34,6 +34,7 @@ struct work {
         /* inputs */
         const struct order *order;
         struct hold *hold;          /* in and out: the worker makes, changes and drops it */
+        bool may_reload;            /* nobody else uses the module: it may be loaded anew */
         struct buf old_certificate; /* WORK_RETIRE: DER */
 
         /* results */
@@ -50,7 +51,7 @@ struct work {
         struct buf csr;
         struct buf old_key_sha256; /* WORK_LOOK with --replace */
         char *notes;               /* what is worth telling, or NULL */
-        int64_t took_ms;
+        int64_t took_us;
 };
 
 struct work *work_new(enum work_kind kind, void *tag, const struct order *order);
@@ -60,20 +61,30 @@ struct worker;
 
 /*
  * Start a worker for the token that `token_uri` names, behind `module` (NULL: the registry).  The
- * token is opened by the first work that needs it.  Texts are copied; `options` outlives the
- * worker.
+ * token is opened by the first work that needs it, and again after it was gone; a module that only
+ * fails is loaded anew then.  Texts are copied; `options` outlives the worker.
  */
 struct worker *worker_start(const struct drive_options *options, const char *module,
                             const char *token_uri, struct queue *results);
-
-/* Does this worker serve that token? */
-bool worker_serves(const struct worker *worker, const char *module, const char *token_uri);
 
 void worker_give(struct worker *worker, struct work *work);
 
 /* Works given and not yet taken back by the conductor, which tells so here. */
 size_t worker_load(const struct worker *worker);
 void worker_taken_back(struct worker *worker, const struct work *work);
+
+/*
+ * Would it be idle before the next turn without another work?  Quick tokens get some ahead, slow
+ * ones no more than one.
+ */
+bool worker_has_room(const struct worker *worker);
+
+/* Take back a work that was not begun yet, or NULL; a key handle's release is left to it. */
+struct work *worker_reclaim(struct worker *worker);
+
+/* Has a work come back: is its module loaded?  And may its sessions be used by several threads? */
+bool worker_is_loaded(const struct worker *worker);
+bool worker_cannot_lock(const struct worker *worker);
 
 /*
  * May this worker start a work while `other` is at one?  Not when they share a module that is for
@@ -84,8 +95,13 @@ bool worker_must_wait_for(const struct worker *worker, const struct worker *othe
 /* How long the work that came up last has been under way, in ms; 0 when idle. */
 int64_t worker_busy_ms(const struct worker *worker, int64_t boot_ms);
 
-/* End the thread, close the token and hand over the modules, to be closed after all workers. */
-struct modules *worker_stop(struct worker *worker);
+/*
+ * Tell the thread to close the token and end: the last work that comes back is of kind WORK_END,
+ * its tag the worker.  Then worker_join() does not block; it frees the worker and hands over the
+ * modules, to be closed after all workers that use them.
+ */
+void worker_end(struct worker *worker);
+struct modules *worker_join(struct worker *worker);
 
 /* Forget a thread that hangs inside its module.  Nothing may be finalised any more. */
 void worker_abandon(struct worker *worker);

@@ -49,20 +49,23 @@ tear_down(void **state)
         return folder_remove(folder);
 }
 
-struct order *
-give_next(void *context)
+static enum drive_supply
+give_next(void *context, struct conductor *conductor, struct order **order)
 {
-        (void)context;
-        return MOVE(waiting);
+        (void)context, (void)conductor;
+        *order = MOVE(waiting);
+        return *order ? SUPPLY_ORDER : SUPPLY_END;
 }
 
-void
-take_back(void *context, struct order *order)
+static void
+take_back(void *context, struct conductor *conductor, struct order *order)
 {
-        (void)context;
+        (void)context, (void)conductor;
         order_free(back);
         back = order;
 }
+
+const struct drive_source source = { .next = give_next, .done = take_back };
 
 void
 run(struct order *order)
@@ -70,7 +73,7 @@ run(struct order *order)
         struct error err = { 0 };
 
         waiting = order;
-        assert_done(drive_run(&options, give_next, take_back, NULL, &err), err);
+        assert_done(drive_run(&options, &source, &err), err);
         assert_non_null(back);
 }
 

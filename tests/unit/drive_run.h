@@ -23,8 +23,8 @@ int set_up(void **state);
 int tear_down(void **state);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-struct order *give_next(void *context);
-void take_back(void *context, struct order *order);
+/* Gives `waiting`, and takes it back. */
+extern const struct drive_source source;
 
 /* Move one order as far as it goes; it is in `back` then. */
 void run(struct order *order);

@@ -25,10 +25,14 @@ static struct {
         struct buf der;
 } roots[2];
 
-static char issued_token[64];
-static X509 *issued;
+/* What was issued, by idempotency token; the place is the end of the ARN. */
+static struct {
+        char token[64];
+        X509 *certificate;
+} * issued;
+static size_t issued_count;
 
-enum { MOST_REPLIES = 64 };
+enum { MOST_REPLIES = 1024 };
 static struct aws_reply *replies[MOST_REPLIES];
 static size_t reply_count;
 static bool replied; /* a reply was taken: the clock was heard */
@@ -126,7 +130,7 @@ copy_sans(X509 *certificate, X509_REQ *csr)
 }
 
 /* As the template EndEntityCertificate/V1 has it. */
-static void
+static X509 *
 issue(const cJSON *body)
 {
         X509_REQ *csr = read_csr(body);
@@ -135,22 +139,23 @@ issue(const cJSON *body)
         const cJSON *validity = cJSON_GetObjectItem(body, "Validity");
         double days = cJSON_GetNumberValue(cJSON_GetObjectItem(validity, "Value"));
 
-        X509_free(issued);
-        issued = new_certificate(X509_REQ_get_subject_name(csr),
-                                 X509_get_subject_name(roots[root].certificate), key, -3600,
-                                 (long)days * 86400);
-        add_extension(issued, roots[root].certificate, NID_basic_constraints, "CA:FALSE");
-        add_extension(issued, roots[root].certificate, NID_key_usage,
+        X509 *made = new_certificate(X509_REQ_get_subject_name(csr),
+                                     X509_get_subject_name(roots[root].certificate), key, -3600,
+                                     (long)days * 86400);
+
+        add_extension(made, roots[root].certificate, NID_basic_constraints, "CA:FALSE");
+        add_extension(made, roots[root].certificate, NID_key_usage,
                       "critical,digitalSignature,keyEncipherment");
-        add_extension(issued, roots[root].certificate, NID_ext_key_usage, "serverAuth,clientAuth");
-        copy_sans(issued, csr);
+        add_extension(made, roots[root].certificate, NID_ext_key_usage, "serverAuth,clientAuth");
+        copy_sans(made, csr);
         if (fake_ca.broken)
-                add_extension(issued, roots[root].certificate, NID_subject_alt_name,
+                add_extension(made, roots[root].certificate, NID_subject_alt_name,
                               "DER:30:03:82:01");
-        assert(X509_sign(issued, roots[root].key, EVP_sha256()) > 0);
+        assert(X509_sign(made, roots[root].key, EVP_sha256()) > 0);
         EVP_PKEY_free(key);
         X509_REQ_free(csr);
         fake_ca.issued++;
+        return made;
 }
 
 static char *
@@ -206,22 +211,34 @@ answer_issue(const cJSON *body)
 {
         cJSON *answer = cJSON_CreateObject();
         const char *token = cJSON_GetStringValue(cJSON_GetObjectItem(body, "IdempotencyToken"));
+        size_t i = 0;
 
         assert(token);
         snprintf(fake_ca.last_token, sizeof(fake_ca.last_token), "%s", token);
-        if (strcmp(issued_token, token) != 0)
-                issue(body);
-        snprintf(issued_token, sizeof(issued_token), "%s", token);
-        cJSON_AddStringToObject(answer, "CertificateArn",
-                                FAKE_CA_ARN "/certificate/00112233445566778899aabbccddeeff");
+        while (i < issued_count && strcmp(issued[i].token, token) != 0)
+                i++;
+        if (i == issued_count) {
+                issued = memory_grow(issued, issued_count + 1, sizeof(*issued));
+                snprintf(issued[i].token, sizeof(issued[i].token), "%s", token);
+                issued[i].certificate = issue(body);
+                issued_count++;
+        }
+        CLEANUP(free_cleanup)
+        char *arn = text_format(FAKE_CA_ARN "/certificate/%032zx", i);
+
+        cJSON_AddStringToObject(answer, "CertificateArn", arn);
         return answer;
 }
 
 static cJSON *
-answer_get(void)
+answer_get(const cJSON *body)
 {
         cJSON *answer = cJSON_CreateObject();
-        CLEANUP(free_cleanup) char *pem = pem_of(issued);
+        const char *arn = cJSON_GetStringValue(cJSON_GetObjectItem(body, "CertificateArn"));
+        size_t i = strtoul(strrchr(arn, '/') + 1, NULL, 16);
+
+        assert(i < issued_count);
+        CLEANUP(free_cleanup) char *pem = pem_of(issued[i].certificate);
         CLEANUP(free_cleanup) char *root = pem_of(roots[fake_ca.other_root].certificate);
 
         cJSON_AddStringToObject(answer, "Certificate", pem);
@@ -240,7 +257,7 @@ answer(enum fake_operation operation, const cJSON *body)
         case FAKE_ISSUE:
                 return answer_issue(body);
         default:
-                return answer_get();
+                return answer_get(body);
         }
 }
 
@@ -257,9 +274,11 @@ fake_ca_reset(void)
                 if (!roots[i].key)
                         make_root(i);
         }
-        X509_free(issued);
+        for (size_t i = 0; i < issued_count; i++)
+                X509_free(issued[i].certificate);
+        free(issued);
         issued = NULL;
-        issued_token[0] = '\0';
+        issued_count = 0;
         fake_ca = (struct fake_ca){ .status = "ACTIVE" };
 }
 
@@ -363,6 +382,12 @@ aws_receive(struct aws_client *client)
         replied = replied || reply->ok;
         memmove(replies, replies + 1, --reply_count * sizeof(replies[0]));
         return reply;
+}
+
+void
+aws_cancel(struct aws_client *client)
+{
+        (void)client;
 }
 
 void

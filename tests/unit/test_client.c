@@ -327,7 +327,7 @@ a_cancelled_call_ends_with_its_last_error(void **state)
                 .body = "{\"__type\":\"ThrottlingException\"}" });
         struct aws_call call = call_of("GetCertificate");
 
-        call.keep_trying = true;
+        call.most_attempts = 3;
         aws_send(bench.client, &call);
         for (int i = 0; i < 10; i++)
                 aws_wait(bench.client, -1, 20);
@@ -338,6 +338,22 @@ a_cancelled_call_ends_with_its_last_error(void **state)
         assert_non_null(reply);
         assert_kind(reply, ERROR_THROTTLED);
         assert_int_equal(reply->attempts, 1);
+        aws_reply_free(reply);
+}
+
+static void
+who_has_a_pace_of_its_own_hears_of_the_first_throttling(void **state)
+{
+        START({ .status = 400, .body = "{\"__type\":\"ThrottlingException\"}" });
+        struct aws_call call = call_of("GetCertificate");
+
+        call.most_attempts = 3;
+        call.throttled_once = true;
+        struct aws_reply *reply = ask(&call);
+
+        assert_kind(reply, ERROR_THROTTLED);
+        assert_int_equal(reply->attempts, 1);
+        assert_int_equal(reply->throttled, 1);
         aws_reply_free(reply);
 }
 
@@ -625,6 +641,7 @@ main(void)
                 ROW(throttling_is_counted_and_waited_out),
                 ROW(the_service_says_how_long_to_wait_and_others_go_on_meanwhile),
                 ROW(a_cancelled_call_ends_with_its_last_error),
+                ROW(who_has_a_pace_of_its_own_hears_of_the_first_throttling),
                 ROW(attempts_are_counted_as_configured),
                 ROW(a_skewed_clock_is_measured_and_corrected_once),
                 ROW(calls_that_were_signed_before_the_correction_are_corrected_too),

@@ -244,17 +244,20 @@ static struct order *several[3];
 static size_t several_given;
 static struct order *several_back[3];
 
-static struct order *
-give_several(void *context)
+static enum drive_supply
+give_several(void *context, struct conductor *conductor, struct order **order)
 {
-        (void)context;
-        return several_given < ARRAY_LENGTH(several) ? several[several_given++] : NULL;
+        (void)context, (void)conductor;
+        if (several_given == ARRAY_LENGTH(several))
+                return SUPPLY_END;
+        *order = several[several_given++];
+        return SUPPLY_ORDER;
 }
 
 static void
-take_several(void *context, struct order *order)
+take_several(void *context, struct conductor *conductor, struct order *order)
 {
-        (void)context;
+        (void)context, (void)conductor;
         for (size_t i = 0; i < ARRAY_LENGTH(several); i++) {
                 if (several[i] == order)
                         several_back[i] = order;
@@ -287,7 +290,10 @@ who_repeats_a_name_is_refused_and_not_who_stands_beside(void **state)
                 several[i] = held_order(names[i]);
                 several_back[i] = NULL;
         }
-        assert_done(drive_run(&options, give_several, take_several, NULL, &err), err);
+        const struct drive_source source_of_several = { .next = give_several,
+                                                        .done = take_several };
+
+        assert_done(drive_run(&options, &source_of_several, &err), err);
         for (size_t i = 0; i < ARRAY_LENGTH(several); i++) {
                 assert_non_null(several_back[i]);
                 assert_int_equal(several_back[i]->error.kind,
@@ -566,7 +572,7 @@ the_first_signal_keeps_what_was_in_flight(void **state)
         waiting = new_order("device-1");
         struct error err = { 0 };
 
-        assert_done(drive_run(&options, give_next, take_back, NULL, &err), err);
+        assert_done(drive_run(&options, &source, &err), err);
         assert_null(back);
         assert_int_equal(fake_token.made, 0);
         order_free(MOVE(waiting));
