@@ -161,6 +161,16 @@ module_at(struct modules *modules, const char *path)
         return NULL;
 }
 
+/* A token without a serial number is known by everything else it says of itself. */
+static bool
+is_same_token(const struct token_facts *a, const struct token_facts *b)
+{
+        if (strcmp(a->serial, b->serial) != 0 || strcmp(a->manufacturer, b->manufacturer) != 0)
+                return false;
+        return token_serial_is_identity(a->serial) ||
+               (strcmp(a->label, b->label) == 0 && strcmp(a->model, b->model) == 0);
+}
+
 /* Keep what a re-login needs.  The PIN source: the caller's, else the URI's, else a prompt. */
 static bool
 keep_login(struct token *token, const struct uri *uri, const struct token_login *login,
@@ -175,6 +185,9 @@ keep_login(struct token *token, const struct uri *uri, const struct token_login 
         token->ask_context = login->ask_context;
         token->guard_folder = text_copy(login->guard_folder);
         token->retry_pin = login->retry_pin;
+        if (login->known_token && login->known_pin &&
+            is_same_token(login->known_token, &token->facts))
+                secret_copy(&token->pin, login->known_pin);
         if (login->source && login->source->kind != PIN_NONE) {
                 token->source.kind = login->source->kind;
                 token->source.argument = text_copy(login->source->argument);
@@ -298,16 +311,6 @@ token_pin(const struct token *token)
 }
 
 /* -- is it still there, and the same? ------------------------------------------------------- */
-
-/* A token without a serial number is known by everything else it says of itself. */
-static bool
-is_same_token(const struct token_facts *a, const struct token_facts *b)
-{
-        if (strcmp(a->serial, b->serial) != 0 || strcmp(a->manufacturer, b->manufacturer) != 0)
-                return false;
-        return token_serial_is_identity(a->serial) ||
-               (strcmp(a->label, b->label) == 0 && strcmp(a->model, b->model) == 0);
-}
 
 static bool
 is_gone(struct token *token, struct error *err)

@@ -117,6 +117,12 @@ struct token_login {
         void *ask_context;
         const char *guard_folder; /* NULL: no guard */
         bool retry_pin;           /* --retry-pin: try although the guard says no */
+        /*
+         * A token that took this PIN a moment ago, so that a person is asked once; both NULL: none.
+         * Only read; they outlive the opening.
+         */
+        const struct token_facts *known_token;
+        const struct secret *known_pin;
 };
 
 /*

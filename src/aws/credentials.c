@@ -334,6 +334,12 @@ find(const struct search *search, struct credentials *out, struct error *err)
         return false;
 }
 
+bool
+aws_settings_use_anywhere(const struct aws_settings *settings)
+{
+        return settings->anywhere != NULL;
+}
+
 void
 aws_settings_forget(struct aws_settings *settings)
 {

@@ -101,6 +101,9 @@ struct aws_retry_settings aws_settings_retry(const struct aws_settings *settings
 /* AWS_SDK_UA_APP_ID or the profile's sdk_ua_app_id: who we are said to be; or NULL.  Borrowed. */
 const char *aws_settings_app_id(const struct aws_settings *settings);
 
+/* Do these settings log in by Roles Anywhere? */
+bool aws_settings_use_anywhere(const struct aws_settings *settings);
+
 /* Forget a session of Roles Anywhere that is kept: AWS does not take it any more. */
 void aws_settings_forget(struct aws_settings *settings);
 

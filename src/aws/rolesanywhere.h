@@ -61,6 +61,9 @@ void anywhere_forget(struct anywhere *anywhere);
 bool anywhere_arns_check(const char *trust_anchor, const char *profile, const char *role,
                          struct error *err) MUST_CHECK;
 
+/* The Region of a trust anchor whose ARN was checked; the caller frees. */
+char *anywhere_region(const char *trust_anchor);
+
 /*
  * Would Roles Anywhere take this certificate (DER)?  X.509 v3, an end entity (CA:FALSE) with key
  * usage digitalSignature, signed with SHA-256 or better, an RSA or EC key, and within its dates at

@@ -49,6 +49,7 @@
         X(ORDER_AMBIGUOUS, "order-ambiguous", 2, STAY)            \
         X(ORDER_DIFFERS, "order-differs", 2, STAY)                \
         X(CREDENTIALS_MISSING, "credentials-missing", 2, STAY)    \
+        X(ANCHOR_SHARED, "anchor-shared", 2, STAY)                \
         /* 3: nothing to do */                                    \
         X(NOTHING, "nothing-to-do", 3, STAY)                      \
         /* 4: pending, try later */                               \

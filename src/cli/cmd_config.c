@@ -6,6 +6,7 @@
 #include <libgen.h>
 
 #include "base/file.h"
+#include "cli/anywhere.h"
 #include "cli/show.h"
 #include "cli/verbs.h"
 
@@ -87,7 +88,7 @@ cmd_config_init(struct command *command, struct error *err)
 static const char *
 presentable(enum option_id id, const char *text)
 {
-        bool is_uri = id == OPTION_TOKEN || id == OPTION_KEY;
+        bool is_uri = id == OPTION_TOKEN || id == OPTION_KEY || id == OPTION_ROLESANYWHERE_KEY;
 
         return is_uri && strcasestr(text, "pin-value") ? "refused: it holds a PIN" : text;
 }
@@ -154,6 +155,19 @@ cmd_config_show(struct command *command, struct error *err)
 /* -- config check
  * ----------------------------------------------------------------------------------- */
 
+/* The general part by itself, without what only variables or the command line say. */
+static bool
+check_general(const struct command *command, struct error *err)
+{
+        static const struct option_list aws = { .groups = 1U << GROUP_AWS };
+        struct options options = { 0 };
+        bool good = config_apply(&command->config, &aws, &options, err) &&
+                    anywhere_check(command, &options, err);
+
+        options_clear(&options);
+        return good;
+}
+
 bool
 cmd_config_check(struct command *command, struct error *err)
 {
@@ -165,12 +179,15 @@ cmd_config_check(struct command *command, struct error *err)
                 struct options options = { 0 };
                 bool good = options_set(&options, OPTION_CERT_PROFILE, config->profiles[i],
                                         ORIGIN_LINE, "--cert-profile", err) &&
-                            config_apply(config, &everything, &options, err);
+                            config_apply(config, &everything, &options, err) &&
+                            anywhere_check(command, &options, err);
 
                 options_clear(&options);
                 if (!good)
                         return error_about(err, "[profile %s]", config->profiles[i]);
         }
+        if (!check_general(command, err))
+                return false;
         command->answer = cJSON_CreateObject();
         cJSON_AddStringToObject(command->answer, "result", "good");
         cJSON *files = cJSON_AddArrayToObject(command->answer, "files");

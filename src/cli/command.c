@@ -11,6 +11,7 @@
 #include "aws/endpoint.h"
 #include "aws/pca.h"
 #include "base/file.h"
+#include "cli/anywhere.h"
 #include "cli/ask.h"
 #include "cli/narrow.h"
 #include "cli/show.h"
@@ -232,6 +233,7 @@ command_clear(struct command *command)
         options_clear(&command->options);
         config_clear(&command->config);
         pin_source_clear(&command->pin);
+        anywhere_login_free(MOVE(command->anywhere));
         cJSON_Delete(MOVE(command->answer));
         buf_clear(&command->text);
         free(MOVE(command->state));
@@ -364,6 +366,8 @@ command_aws_for(const struct command *command, const char *endpoint, const char 
         if (!narrow_policy(command, to, &policy, err))
                 return NULL;
         asked.session_policy = policy;
+        if (!anywhere_session(command, profile, &asked.anywhere, err))
+                return NULL;
         return aws_settings_open(&asked, err);
 }
 

@@ -25,6 +25,7 @@ enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_JSONL };
 enum answer_shape { ANSWER_OTHER, ANSWER_ORDER, ANSWER_ORDERS };
 
 struct command;
+struct anywhere_login; /* cli/anywhere.h */
 
 /* A default that differs from the one in the table of options. */
 struct verb_fallback {
@@ -62,6 +63,7 @@ struct command {
         bool dry_run;
         char *state; /* absolute */
         struct pin_source pin;
+        struct anywhere_login *anywhere; /* how this machine logs in to AWS by itself, or NULL */
 
         cJSON *answer;   /* for JSON output; "error" is added to it on failure */
         struct buf text; /* for text output */

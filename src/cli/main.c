@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/anywhere.h"
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/streams.h"
@@ -221,7 +222,7 @@ main(int argc, char **argv)
         if (argc > 1 && strcmp(argv[1], "witness-child") == 0)
                 return witness_child();
         struct sigaction action = { .sa_handler = ignore_signal, .sa_flags = SA_RESTART };
-        struct command command = { 0 };
+        struct command command = { .anywhere = anywhere_login_new() };
         struct error err = { 0 };
         size_t count = argc > 0 ? (size_t)argc - 1 : 0;
 

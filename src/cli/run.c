@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/admit.h"
+#include "cli/anywhere.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/show.h"
@@ -157,8 +158,10 @@ move_group(const struct run *run, struct progress *progress, struct order **orde
 
         for (size_t i = 0; i < count; i++)
                 needed = needed || needs_aws(orders[i]);
-        if (needed && (!aws || !admit(command, run->ledger, aws, &targets.to, wishes->region, err)))
+        if (needed && (!aws || !anywhere_prefetch(command, aws, err) ||
+                       !admit(command, run->ledger, aws, &targets.to, wishes->region, err)))
                 return false;
+        struct station_key *station = anywhere_station(command, aws);
         struct drive_options options = {
                 .ledger = run->ledger,
                 .aws = aws,
@@ -180,7 +183,13 @@ move_group(const struct run *run, struct progress *progress, struct order **orde
                                              .done = take_back,
                                              .context = &group };
 
-        return drive_run(&options, &source, err);
+        station_key_tell(station, !option_flag(&command->options, OPTION_ALLOW_SELF_RENEW),
+                         &options);
+        station_key_share(station, true);
+        bool good = drive_run(&options, &source, err);
+
+        station_key_share(station, false);
+        return good;
 }
 
 /* They come back as they are done; the answer goes by number, what was never recorded last. */

@@ -195,6 +195,13 @@ static const struct verb verbs[] = {
                                  OPTION_ACCOUNT, OPTION_ROLE_TRUST, OPTION_COMMON_NAME,
                                  OPTION_EXTERNAL_ID),
           .most = MANY, .statuses = S(3), .run = cmd_identity_policy },
+        { .name = "identity credential-process", .usage = "", .groups = TOKEN | AWS,
+          .summary = "a session of Roles Anywhere, for other AWS tools",
+          .details = "Its JSON is what AWS's tools read from a credential_process.  AWS_PROFILE and "
+                     "AWS_ACCESS_KEY_ID\nare not looked at: the rolesanywhere- options say who "
+                     "asks.\n",
+          .example = "p11cert identity credential-process --no-prompt",
+          .statuses = OF_AWS | OF_TOKEN, .run = cmd_identity_credential_process },
         { .name = "token list", .usage = "", .groups = TOKEN,
           .summary = "the tokens that are here, with their URIs",
           .example = "p11cert token list --module /usr/lib/softhsm/libsofthsm2.so",
@@ -263,7 +270,7 @@ static const char *const later[] = {
         "batch", "station", "check", "install", "retire", "track", "reconcile", "report",
         "audit export", "token probe",
         "key generate", "key delete", "cert write", "cert delete", "identity whoami", "identity check",
-        "identity create", "identity rotate", "identity delete", "identity credential-process",
+        "identity create", "identity rotate", "identity delete",
         "permission",
         "managed", "connector",
 };

@@ -37,6 +37,7 @@ bool cmd_csr(struct command *command, struct error *err);
 bool cmd_doctor(struct command *command, struct error *err);
 bool cmd_due(struct command *command, struct error *err);
 bool cmd_fetch(struct command *command, struct error *err);
+bool cmd_identity_credential_process(struct command *command, struct error *err);
 bool cmd_identity_policy(struct command *command, struct error *err);
 bool cmd_import(struct command *command, struct error *err);
 bool cmd_installed(struct command *command, struct error *err);

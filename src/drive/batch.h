@@ -36,6 +36,8 @@ enum drive_event {
         EVENT_STOPPED /* the order stands still: order->error */
 };
 
+struct token_facts;
+
 struct drive_options {
         struct ledger *ledger; /* locked by this process */
         struct aws_settings *aws;
@@ -45,6 +47,15 @@ struct drive_options {
         pin_ask *ask;
         void *ask_context;
         bool retry_pin;
+        const struct token_facts *known_token; /* of struct token_login */
+        const struct secret *known_pin;
+        /*
+         * Does the trust anchor that logs this machine in take the certificates of a CA, too?  Then
+         * nothing is issued from it.  `ca_path`: the CA's certificate and those above, DER one
+         * after the other.  NULL: there is no such anchor, or it does not matter.
+         */
+        bool (*shares_anchor)(const void *station, struct view ca_path);
+        const void *station;
         const char *init_args;
         int64_t token_timeout_ms; /* 0: 120 s */
 

@@ -139,6 +139,45 @@ need_root(struct conductor *conductor, struct ride *ride)
 }
 
 /*
+ * May the station's identity issue from this CA?  Not when its own trust anchor takes what the CA
+ * issues: any device could then log in as an issuer.
+ */
+static bool
+check_anchor(const struct conductor *conductor, const struct ca *ca, struct error *err)
+{
+        const struct drive_options *options = conductor->options;
+        CLEANUP(buf_cleanup) struct buf path = { 0 };
+
+        if (!options->shares_anchor)
+                return true;
+        buf_add(&path, view_buf(&ca->own));
+        buf_add(&path, view_buf(&ca->chain));
+        buf_add(&path, view_buf(&ca->root));
+        bool shared = options->shares_anchor(options->station, view_buf(&path));
+
+        if (!shared && ca->own.len)
+                return true;
+        if (shared)
+                error_set(err, ERROR_ANCHOR_SHARED,
+                          "the trust anchor that takes this station's certificate takes those of "
+                          "the CA, too: every device could become an issuer");
+        else
+                error_set(err, ERROR_ANCHOR_SHARED,
+                          "whether the station's trust anchor takes what the CA issues is not "
+                          "known, since the CA's certificate could not be read");
+        error_about(err, "%s", ca->arn);
+        return error_advise(err, "%s",
+                            shared ? "let a CA of their own issue the stations' certificates (if "
+                                     "it does and is the anchor itself: --rolesanywhere-chain "
+                                     "none); "
+                                     "--allow-self-renew accepts it, and with that that this "
+                                     "station can impersonate every station of the anchor"
+                                   : "let the identity call "
+                                     "acm-pca:GetCertificateAuthorityCertificate; "
+                                     "--allow-self-renew does without knowing");
+}
+
+/*
  * The CA, asked and judged, with its root.  NULL while its answers are awaited (the ride sleeps)
  * and when the order was stopped over it.
  */
@@ -165,7 +204,7 @@ need_ca(struct conductor *conductor, struct ride *ride)
                 return NULL;
         ca_ask_describe(ca, aws);
         /* Who may not describe the CA may still learn its key from the CA's certificate. */
-        if (!ca->root.len ||
+        if (!ca->root.len || conductor->options->shares_anchor ||
             (ca->describe.state == KNOWLEDGE_REFUSED && !wishes->signing_algorithm))
                 ca_ask_certificate(ca, aws);
         if (ca_is_asking(ca))
@@ -176,6 +215,10 @@ need_ca(struct conductor *conductor, struct ride *ride)
         }
         if (!ca->root.len) {
                 stop_without_root(ride, ca);
+                return NULL;
+        }
+        if (!check_anchor(conductor, ca, &err)) {
+                ride_stop(ride, &err);
                 return NULL;
         }
         return ca;

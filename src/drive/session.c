@@ -63,6 +63,8 @@ session_open(const struct drive_options *options, const char *module, const char
                 .ask_context = options->ask_context,
                 .guard_folder = guard,
                 .retry_pin = options->retry_pin,
+                .known_token = options->known_token,
+                .known_pin = options->known_pin,
         };
 
         if (!*modules)

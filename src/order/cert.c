@@ -249,3 +249,18 @@ certificate_is_root(struct view der)
         ERR_clear_error();
         return good;
 }
+
+bool
+certificate_is_issued_by(struct view certificate, struct view issuer)
+{
+        CLEANUP(x509_cleanup) X509 *below = x509_read(certificate);
+        CLEANUP(x509_cleanup) X509 *above = x509_read(issuer);
+
+        if (!below || !above ||
+            !subject_equal(X509_get_issuer_name(below), X509_get_subject_name(above)))
+                return false;
+        bool good = X509_verify(below, X509_get0_pubkey(above)) == 1;
+
+        ERR_clear_error();
+        return good;
+}

@@ -106,6 +106,9 @@ bool signature_verify(struct view spki, enum hash hash, struct view message, str
 /* Are these the same root: equal public key and subject? */
 bool certificate_same_root(struct view a, struct view b);
 
+/* Do issuer name and signature of this DER certificate say that the other one's key signed it? */
+bool certificate_is_issued_by(struct view certificate, struct view issuer);
+
 /* Is this DER certificate self-issued and self-signed (a root)? */
 bool certificate_is_root(struct view der);
 
