@@ -139,6 +139,14 @@ revocation_check(struct call *call, const cJSON *revocation)
                 return refuse(&call->refusal, "InvalidArgsException",
                               "An enabled crlConfiguration needs expirationInDays and "
                               "s3BucketName");
+        const cJSON *extension =
+                cJSON_GetObjectItemCaseSensitive(crl, "CrlDistributionPointExtensionConfiguration");
+        const char *cname = member_text(crl, "CustomCname");
+        if (cname && *cname &&
+            cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(extension, "OmitExtension")))
+                return refuse(&call->refusal, "InvalidArgsException",
+                              "The crlConfiguration cannot omit the extension and have a "
+                              "customCname");
         return cname_check(call, crl, "CustomCname", "crlConfiguration.customCname") &&
                cname_check(call, ocsp, "OcspCustomCname", "ocspConfiguration.ocspCustomCname");
 }
@@ -419,6 +427,7 @@ operation_update_certificate_authority(struct call *call)
         if (revocation) {
                 cJSON_Delete(authority->revocation);
                 authority->revocation = cJSON_Duplicate(revocation, true);
+                buf_clear(&authority->crl); /* the next one is by the new configuration */
         }
         return status_change(call, authority,
                              !status ? authority->status

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/algorithm.h"
+
 enum {
         CRL_FRESH_SECONDS = 60 * 60,
         CRL_DAYS = 7,
@@ -46,24 +48,73 @@ member(const struct authority *authority, const char *part, const char *name)
                 cJSON_GetObjectItemCaseSensitive(authority->revocation, part), name);
 }
 
-char *
-revocation_crl_url(const struct pca *pca, const struct authority *authority)
+static bool
+is_partitioned(const struct authority *authority)
+{
+        return text_equal(cJSON_GetStringValue(member(authority, "CrlConfiguration", "CrlType")),
+                          "PARTITIONED");
+}
+
+/* The name of the one partition that there is: a GUID that follows from the CA's id. */
+static char *
+partition_file(const struct authority *authority)
+{
+        uint8_t digest[32];
+
+        sha256(view_text(authority->id), digest);
+        CLEANUP(free_cleanup) char *hex = hex_encode(view_of(digest, 16));
+        return text_format("%.8s-%.4s-%.4s-%.4s-%.12s.crl", hex, hex + 8, hex + 12, hex + 16,
+                           hex + 20);
+}
+
+bool
+revocation_crl_is_at(const struct authority *authority, const char *path)
+{
+        const char *name = strrchr(path, '/');
+        size_t len = strlen(authority->id);
+
+        if (!name++)
+                return false;
+        if (strncmp(name, authority->id, len) == 0 && strcmp(name + len, ".crl") == 0)
+                return true;
+        CLEANUP(free_cleanup) char *file = partition_file(authority);
+        return is_partitioned(authority) && strcmp(name, file) == 0;
+}
+
+/* The address of the CRL, whether certificates name it or not. */
+static char *
+crl_address(const struct pca *pca, const struct authority *authority)
 {
         static const char part[] = "CrlConfiguration";
         const char *cname = cJSON_GetStringValue(member(authority, part, "CustomCname"));
         const char *path = cJSON_GetStringValue(member(authority, part, "CustomPath"));
+        CLEANUP(free_cleanup) char *partition = partition_file(authority);
+        CLEANUP(free_cleanup) char *folder = NULL;
+        bool named = cname && *cname;
+
+        if (path)
+                path += *path == '/';
+        bool has_path = path && *path;
+        if (!is_partitioned(authority))
+                folder = text_format("%s%scrl", has_path ? path : "", has_path ? "/" : "");
+        else
+                folder = has_path ? text_copy(path) : text_format("crl/%s", authority->id);
+        return text_format("%s%s/%s/%s%s", named ? "http://" : "", named ? cname : pca->plain_url,
+                           folder, is_partitioned(authority) ? partition : authority->id,
+                           is_partitioned(authority) ? "" : ".crl");
+}
+
+char *
+revocation_crl_url(const struct pca *pca, const struct authority *authority)
+{
+        static const char part[] = "CrlConfiguration";
         const cJSON *extension =
                 member(authority, part, "CrlDistributionPointExtensionConfiguration");
 
         if (!cJSON_IsTrue(member(authority, part, "Enabled")) ||
             cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(extension, "OmitExtension")))
                 return NULL;
-        if (path)
-                path += *path == '/';
-        bool has_path = path && *path;
-        return text_format("%s%s/%s%scrl/%s.crl", cname && *cname ? "http://" : "",
-                           cname && *cname ? cname : pca->plain_url, has_path ? path : "",
-                           has_path ? "/" : "", authority->id);
+        return crl_address(pca, authority);
 }
 
 char *
@@ -152,6 +203,28 @@ crl_extensions_add(X509_CRL *crl, const struct authority *authority, int64_t num
         return done;
 }
 
+/*
+ * A partition says which it is (RFC 5280, 5.2.5): critical, and the address that certificates have.
+ */
+static bool
+crl_partition_add(const struct pca *pca, X509_CRL *crl, const struct authority *authority)
+{
+        if (!is_partitioned(authority))
+                return true;
+        CLEANUP(free_cleanup) char *url = crl_address(pca, authority);
+        ISSUING_DIST_POINT *point = ISSUING_DIST_POINT_new();
+        DIST_POINT_NAME *name = url_dist_point_name(url);
+        bool done = point && name;
+
+        if (point)
+                point->distpoint = name;
+        else
+                DIST_POINT_NAME_free(name);
+        done = done && X509_CRL_add1_ext_i2d(crl, NID_issuing_distribution_point, point, 1, 0) == 1;
+        ISSUING_DIST_POINT_free(point);
+        return done;
+}
+
 static bool
 crl_sign(X509_CRL *crl, const struct authority *authority)
 {
@@ -183,6 +256,7 @@ crl_make(struct pca *pca, struct authority *authority, int64_t now, X509_CRL *cr
         /* The time is the number, so that it grows over restarts; two of a second differ, too. */
         authority->crl_number = now > authority->crl_number ? now : authority->crl_number + 1;
         done = done && crl_extensions_add(crl, authority, authority->crl_number) &&
+               crl_partition_add(pca, crl, authority) &&
                store_issued_each(pca->store, authority->row, true, revoked_visit, &making, err) &&
                !making.failed && crl_sign(crl, authority);
         return done || error_set(err, ERROR_INTERNAL, "OpenSSL cannot make the CRL");

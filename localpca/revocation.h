@@ -9,6 +9,7 @@
 /*
  * The complete CRL of a CA in DER, signed now or, when nothing was revoked since, up to an hour
  * ago.  Expired certificates are not in it.  The buffer belongs to the authority.
+ * A partitioned one names its address in a critical issuingDistributionPoint.
  * RFC 5280, 5; ERROR_KEY_ABSENT when the CA has no certificate yet
  */
 const struct buf *revocation_crl(struct pca *pca, struct authority *authority,
@@ -23,5 +24,11 @@ void revocation_ocsp(struct pca *pca, struct view request, struct buf *answer);
  */
 char *revocation_crl_url(const struct pca *pca, const struct authority *authority);
 char *revocation_ocsp_url(const struct pca *pca, const struct authority *authority);
+
+/*
+ * Is the CRL of this CA what that path of an URL names?  "…/ID.crl" always; of a partitioned one,
+ * which is one partition here, "…/GUID.crl" too.
+ */
+bool revocation_crl_is_at(const struct authority *authority, const char *path);
 
 #endif

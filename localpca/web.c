@@ -40,17 +40,13 @@ refused_answer(struct answer *answer, const struct error *err)
 static bool
 crl_page(struct pca *pca, const struct web_request *request, struct answer *answer)
 {
-        /* A CustomPath may stand in front. */
-        const char *name = strstr(request->path, "/crl/");
         struct error err = { 0 };
 
-        if (!name || strcmp(request->method, "GET") != 0)
+        if (strcmp(request->method, "GET") != 0)
                 return false;
-        name += strlen("/crl/");
         for (size_t i = 0; i < pca->authorities.count; i++) {
                 struct authority *authority = pca->authorities.all[i];
-                size_t len = strlen(authority->id);
-                if (strncmp(name, authority->id, len) != 0 || strcmp(name + len, ".crl") != 0)
+                if (!revocation_crl_is_at(authority, request->path))
                         continue;
                 const struct buf *crl = revocation_crl(pca, authority, &err);
                 if (!crl)

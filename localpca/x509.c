@@ -243,6 +243,22 @@ uri_name(const char *url)
         return NULL;
 }
 
+DIST_POINT_NAME *
+url_dist_point_name(const char *url)
+{
+        DIST_POINT_NAME *name = DIST_POINT_NAME_new();
+        GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+
+        if (name && names && sk_GENERAL_NAME_push(names, uri_name(url)) > 0) {
+                name->type = 0; /* a full name, not one relative to the CA's */
+                name->name.fullname = names;
+                return name;
+        }
+        DIST_POINT_NAME_free(name);
+        sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+        return NULL;
+}
+
 static bool
 crl_url_add(X509 *certificate, const char *url)
 {
@@ -253,15 +269,10 @@ crl_url_add(X509 *certificate, const char *url)
         if (!done) {
                 DIST_POINT_free(point);
         } else {
-                GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
-                point->distpoint = DIST_POINT_NAME_new();
-                done = names && point->distpoint && sk_GENERAL_NAME_push(names, uri_name(url)) > 0;
-                if (point->distpoint) {
-                        point->distpoint->type = 0; /* a full name, not one relative to the CA's */
-                        point->distpoint->name.fullname = names;
-                }
-                done = done && X509_add1_ext_i2d(certificate, NID_crl_distribution_points, points,
-                                                 0, X509V3_ADD_APPEND) == 1;
+                point->distpoint = url_dist_point_name(url);
+                done = point->distpoint &&
+                       X509_add1_ext_i2d(certificate, NID_crl_distribution_points, points, 0,
+                                         X509V3_ADD_APPEND) == 1;
         }
         sk_DIST_POINT_pop_free(points, DIST_POINT_free);
         return done;

@@ -5,7 +5,7 @@
 #define LOCALPCA_X509_H
 
 #include <openssl/evp.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -98,6 +98,9 @@ bool certificate_outline(struct view der, X509_NAME **subject, int64_t *not_befo
 
 /* The first certificate in PEM text, NULL when there is none; `*used` bytes were read for it. */
 X509 *certificate_of_pem(struct view pem, size_t *used);
+
+/* A distribution point's name that is this URL; NULL when OpenSSL has no memory. */
+DIST_POINT_NAME *url_dist_point_name(const char *url);
 
 /* The value of a keyUsage extension with these KU_… bits. */
 ASN1_BIT_STRING *key_usage_string(unsigned usage);
