@@ -1,43 +1,7 @@
-#include "localpca/facts.h"
-
 #include <string.h>
 
-/* Each shape is one entry; what it refers to stands above it. */
-#define TEXT(id, shape_name, shortest, longest, expression)    \
-        static const struct shape id = { .name = shape_name,   \
-                                         .type = SHAPE_STRING, \
-                                         .least = shortest,    \
-                                         .most = longest,      \
-                                         .pattern = expression }
-#define PLAIN(id, shape_name, shape_type, lowest, highest)                               \
-        static const struct shape id = {                                                 \
-                .name = shape_name, .type = shape_type, .least = lowest, .most = highest \
-        }
-#define ENUM(id, shape_name, ...)                                       \
-        static const char *const id##_values[] = { __VA_ARGS__, NULL }; \
-        static const struct shape id = { .name = shape_name,            \
-                                         .type = SHAPE_STRING,          \
-                                         .values = id##_values }
-#define LIST(id, shape_name, fewest, greatest, each)         \
-        static const struct shape id = { .name = shape_name, \
-                                         .type = SHAPE_LIST, \
-                                         .least = fewest,    \
-                                         .most = greatest,   \
-                                         .element = &each }
-#define STRUCTURE(id, shape_name, ...)                               \
-        static const struct member id##_members[] = { __VA_ARGS__ }; \
-        static const struct shape id = { .name = shape_name,         \
-                                         .type = SHAPE_STRUCTURE,    \
-                                         .members = id##_members,    \
-                                         .member_count = ARRAY_LENGTH(id##_members) }
-#define REQUIRED(member_name, id)      \
-        {                              \
-                member_name, &id, true \
-        }
-#define OPTIONAL(member_name, id)       \
-        {                               \
-                member_name, &id, false \
-        }
+#include "base/bytes.h"
+#include "localpca/facts_macros.h"
 
 ENUM(key_algorithm, "KeyAlgorithm", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1",
      "EC_secp384r1", "EC_secp521r1", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87", "SM2");
@@ -294,4 +258,45 @@ const char *
 facts_operation(size_t index)
 {
         return index < ARRAY_LENGTH(inputs) ? inputs[index].operation : NULL;
+}
+
+enum { OF_PRIVATE_CA = ARRAY_LENGTH(inputs), NAMES_MOST = 128 };
+
+/* The names of the other services, put together once. */
+static const char *const *
+names_make(void)
+{
+        static char *names[NAMES_MOST];
+        static const struct {
+                const char *service;
+                const struct facts_operation *operations;
+        } services[] = { { "sts", facts_sts }, { "iam", facts_iam } };
+        size_t count = 0;
+
+        for (size_t i = 0; !names[0] || (count && i < ARRAY_LENGTH(services)); i++) {
+                const struct facts_operation *one = services[i].operations;
+                for (; one->name; one++) {
+                        assert(count + 1 < NAMES_MOST);
+                        names[count++] = text_format("%s.%s", services[i].service, one->name);
+                }
+        }
+        return (const char *const *)names;
+}
+
+const char *
+facts_name(size_t index)
+{
+        return index < OF_PRIVATE_CA ? inputs[index].operation
+                                     : names_make()[index - OF_PRIVATE_CA];
+}
+
+int
+facts_index(const char *name)
+{
+        const char *one;
+
+        for (size_t i = 0; (one = facts_name(i)); i++)
+                if (strcmp(one, name) == 0)
+                        return (int)i;
+        return -1;
 }

@@ -2,8 +2,9 @@
  * What may stand in a request: one table of facts about every member of every operation's input.
  *
  * Type, length, pattern, enum values and "required" of each member, as AWS publishes them for
- * Private CA 2017-08-22.  Nothing else in localpca checks a member's form: validate.h walks this
- * table.  The tests compare it, member by member, with the published service models.
+ * Private CA 2017-08-22, IAM 2010-05-08 and STS 2011-06-15.  Nothing else in localpca checks a
+ * member's form: validate.h walks this table.  The tests compare it, member by member, with the
+ * published service models.
  */
 #ifndef LOCALPCA_FACTS_H
 #define LOCALPCA_FACTS_H
@@ -43,10 +44,28 @@ struct member {
         bool required;
 };
 
-/* The input of an operation such as "IssueCertificate"; NULL for one that does not exist. */
+/* The operations of the query protocol and their inputs; the last one has no name. */
+struct facts_operation {
+        const char *name;
+        const struct shape *input;
+};
+extern const struct facts_operation facts_iam[], facts_sts[];
+
+/* The input of an operation of Private CA such as "IssueCertificate"; NULL for one that does not
+ * exist. */
 const struct shape *facts_input(const char *operation);
 
-/* The n-th operation's name, counted from 0; NULL behind the last. */
+/* The n-th operation's name of Private CA, counted from 0; NULL behind the last. */
 const char *facts_operation(size_t index);
+
+/*
+ * Every operation of every service by the name that faults, rates and statistics use: Private CA's
+ * as they are, the others behind their service, "sts.AssumeRole".  Counted from 0; NULL behind the
+ * last.
+ */
+const char *facts_name(size_t index);
+
+/* The index of such a name; -1 when there is none. */
+int facts_index(const char *name);
 
 #endif

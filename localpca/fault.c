@@ -242,13 +242,13 @@ operation_check(const char *operation, struct error *err)
         const char *nearest = NULL;
         unsigned best = 8;
 
-        if (strcmp(operation, "*") == 0 || facts_input(operation))
+        if (strcmp(operation, "*") == 0 || facts_index(operation) >= 0)
                 return true;
-        for (size_t i = 0; facts_operation(i); i++) {
-                unsigned distance = text_distance(operation, facts_operation(i));
+        for (size_t i = 0; facts_name(i); i++) {
+                unsigned distance = text_distance(operation, facts_name(i));
                 if (distance < best) {
                         best = distance;
-                        nearest = facts_operation(i);
+                        nearest = facts_name(i);
                 }
         }
         error_set(err, ERROR_USAGE, "there is no operation '%s'", operation);
@@ -320,7 +320,8 @@ faults_next(struct faults *faults, const char *operation)
 
         for (size_t i = 0; i < faults->count; i++) {
                 struct rule *rule = &faults->rules[i];
-                if (strcmp(rule->operation, "*") != 0 && strcmp(rule->operation, operation) != 0)
+                bool all = strcmp(rule->operation, "*") == 0 && facts_input(operation);
+                if (!all && strcmp(rule->operation, operation) != 0)
                         continue;
                 if (!rule_strikes(faults, rule))
                         continue;

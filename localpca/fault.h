@@ -1,7 +1,8 @@
 /*
  * Faults on request: what AWS and networks do to clients, made to happen.
  *
- * A rule is OPERATION:PART:PART…, OPERATION an operation's name or '*'.  Parts say when:
+ * A rule is OPERATION:PART:PART…, OPERATION an operation's name (those of STS and IAM as in
+ * "sts.AssumeRole") or '*' for all of Private CA.  Parts say when:
  *
  *     p=0.05     with that probability        every=N   on every N-th request
  *     at=N       on the N-th request only     first=N   on the first N requests

@@ -79,7 +79,7 @@ operation_list_certificate_authorities(struct call *call)
                 bool own = strcmp(one->account, call->caller->account) == 0;
                 if (authority_is_gone(one, call->now_ms / 1000))
                         continue;
-                if (others ? !own && access_is_shared(one, call->caller) : own)
+                if (others ? !own && access_is_shared(call, one) : own)
                         cJSON_AddItemToArray(list, authority_describe(one, call->now_ms / 1000));
         }
         return call_page(call, "CertificateAuthorities", list, LIST_PAGE_MOST);

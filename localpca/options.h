@@ -23,6 +23,7 @@ struct options {
         int64_t issue_delay_ms;
         int64_t clock_offset_ms;
         int64_t idempotency_window_ms;
+        int64_t iam_delay_ms;
         uint64_t seed;
         char *identities;
         char *bucket; /* the folder that stands for S3 */

@@ -122,10 +122,11 @@ pca_open(struct pca *pca, const struct options *options, struct error *err)
                              .settings = { .latency_ms = options->latency_ms,
                                            .issue_delay_ms = options->issue_delay_ms,
                                            .clock_offset_ms = options->clock_offset_ms,
-                                           .idempotency_window_ms =
-                                                   options->idempotency_window_ms },
+                                           .idempotency_window_ms = options->idempotency_window_ms,
+                                           .iam_delay_ms = options->iam_delay_ms },
                              .throttle = throttle_new(),
                              .faults = faults_new(options->seed) };
+        assert(!facts_name(OPERATIONS_MOST));
         pca->store = store_open(options->state, err);
         if (!pca->store || !authorities_load(&pca->authorities, pca->store, err))
                 return false;
@@ -137,8 +138,9 @@ pca_open(struct pca *pca, const struct options *options, struct error *err)
                 return false;
         pca->worker = worker_new(err);
         const char *issuer = pca->authorities.all[1]->arn;
-        return pca->worker &&
-               identities_load(&pca->identities, pca->store, issuer, options->account, err) &&
+        return pca->worker && records_load(&pca->records, pca->store, err) &&
+               identities_load(&pca->identities, &pca->records, pca->store, issuer,
+                               options->account, err) &&
                rules_read(pca, err) &&
                store_document_each(pca->store, "setting", stats_visit, &pca->stats, err) &&
                store_commit(pca->store, err) && work_resume(pca, err);
@@ -150,6 +152,7 @@ pca_close(struct pca *pca)
         worker_free(pca->worker);
         authorities_clear(&pca->authorities);
         identities_clear(&pca->identities);
+        records_clear(&pca->records);
         throttle_free(pca->throttle);
         faults_free(pca->faults);
         store_close(pca->store);
@@ -163,10 +166,9 @@ counts_add(cJSON *object, const char *name, const int64_t counts[OPERATIONS_MOST
 {
         cJSON *per_operation = cJSON_AddObjectToObject(object, name);
 
-        for (size_t i = 0; facts_operation(i); i++)
+        for (size_t i = 0; facts_name(i); i++)
                 if (counts[i])
-                        cJSON_AddNumberToObject(per_operation, facts_operation(i),
-                                                (double)counts[i]);
+                        cJSON_AddNumberToObject(per_operation, facts_name(i), (double)counts[i]);
 }
 
 void
@@ -212,15 +214,26 @@ operation_index(const char *target)
         return -1;
 }
 
+/* Keys that are switched off or too new are not known, nor are those whose user is gone. */
+static bool
+is_known(const struct call *call, const struct identity *caller)
+{
+        if (caller->inactive || call->now_ms < caller->known_ms)
+                return false;
+        return !caller->record ||
+               record_find(&call->pca->records, caller->is_role ? RECORD_ROLE : RECORD_USER,
+                           caller->record);
+}
+
 static bool
 caller_check(struct call *call, const struct sigv4_request *request,
              const struct sigv4_claim *claim)
 {
         const char *token = sigv4_header(request, "X-Amz-Security-Token");
-        const struct identity *caller = identity_find(&call->pca->identities, claim->access_key_id);
+        struct identity *caller = identity_find(&call->pca->identities, claim->access_key_id);
 
         if (!caller || (caller->session_token != NULL) != (token != NULL) ||
-            (token && strcmp(token, caller->session_token) != 0))
+            (token && strcmp(token, caller->session_token) != 0) || !is_known(call, caller))
                 return refuse(&call->refusal, "UnrecognizedClientException",
                               "The security token included in the request is invalid.");
         if (caller->expires && call->now_ms / 1000 >= caller->expires)
@@ -231,13 +244,35 @@ caller_check(struct call *call, const struct sigv4_request *request,
 }
 
 /* How each service calls a wrong signature, and how far a clock may be off. */
-static const struct {
+static const struct service_rules {
         const char *service, *mismatch_code;
         unsigned window_minutes;
+        bool global; /* signed for the partition's one Region as well */
 } services[] = {
-        { "acm-pca", "InvalidSignatureException", 5 },
-        { "sts", "SignatureDoesNotMatch", 15 },
+        { "acm-pca", "InvalidSignatureException", 5, false },
+        { "sts", "SignatureDoesNotMatch", 15, true },
+        { "iam", "SignatureDoesNotMatch", 15, true },
 };
+
+/* Where the global endpoints of a partition are signed for. */
+static const char *
+global_region(const char *region)
+{
+        if (text_starts(region, "cn-"))
+                return "cn-north-1";
+        return text_starts(region, "us-gov-") ? "us-gov-west-1" : "us-east-1";
+}
+
+static void
+use_note(const struct call *call, const char *service)
+{
+        struct identity *caller =
+                identity_find(&call->pca->identities, call->caller->access_key_id);
+
+        caller->used = call->now_ms / 1000;
+        text_assign(&caller->used_service, service);
+        text_assign(&caller->used_region, call->region);
+}
 
 bool
 call_authenticate(struct call *call, const struct sigv4_request *request, const char *service)
@@ -247,16 +282,25 @@ call_authenticate(struct call *call, const struct sigv4_request *request, const 
                                      .service = service,
                                      .now = call->now_ms / 1000 };
 
+        if (!sigv4_read(request, &claim, &call->refusal))
+                return false;
         for (size_t i = 0; i < ARRAY_LENGTH(services); i++) {
+                const char *global = global_region(rules.region);
                 if (strcmp(services[i].service, service) != 0)
                         continue;
                 rules.mismatch_code = services[i].mismatch_code;
                 rules.window_minutes = services[i].window_minutes;
+                if (services[i].global && strcmp(claim.region, global) == 0)
+                        rules.region = global;
         }
+        memcpy(call->region, claim.region, sizeof(call->region));
         if (call->fault.clock) /* as if the service were an hour ahead */
                 rules.now += 60 * 60;
-        return sigv4_read(request, &claim, &call->refusal) && caller_check(call, request, &claim) &&
-               sigv4_check(request, &claim, &rules, &call->caller->secret, &call->refusal);
+        if (!caller_check(call, request, &claim) ||
+            !sigv4_check(request, &claim, &rules, &call->caller->secret, &call->refusal))
+                return false;
+        use_note(call, service);
+        return true;
 }
 
 static bool
@@ -350,7 +394,7 @@ void
 pca_answer(struct pca *pca, const struct sigv4_request *request, struct answer *answer)
 {
         int index = operation_index(sigv4_header(request, "X-Amz-Target"));
-        struct call call = { .pca = pca, .now_ms = pca_now_ms(pca) };
+        struct call call = { .pca = pca, .now_ms = pca_now_ms(pca), .request = request };
         cJSON *input = NULL;
         bool done = false;
 
@@ -409,9 +453,12 @@ turn_undo(struct pca *pca, const struct error *why)
         store_rollback(pca->store);
         pca->broken = false;
         authorities_clear(&pca->authorities);
+        records_clear(&pca->records);
         pca->stats.issued = pca->stats.repeats_of_csr = pca->stats.repeats_of_key = 0;
         pca->stats.revoked = 0;
         if (!authorities_load(&pca->authorities, pca->store, &ignored) ||
+            !records_load(&pca->records, pca->store, &ignored) ||
+            !identities_reload(&pca->identities, pca->store, pca->options->account, &ignored) ||
             !store_document_each(pca->store, "setting", stats_visit, &pca->stats, &ignored))
                 log_info("state-unreadable", "what='%s'", ignored.what);
         pca->writes_saved = pca->stats.issued + pca->stats.revoked;

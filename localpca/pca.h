@@ -13,17 +13,18 @@
 #include "localpca/fault.h"
 #include "localpca/identity.h"
 #include "localpca/options.h"
+#include "localpca/records.h"
 #include "localpca/refusal.h"
 #include "localpca/sigv4.h"
 #include "localpca/store.h"
 #include "localpca/throttle.h"
 #include "localpca/worker.h"
 
-enum { OPERATIONS_MOST = 32 };
+enum { OPERATIONS_MOST = 128 };
 
 /* What /_localpca/stats answers. */
 struct stats {
-        int64_t requests[OPERATIONS_MOST]; /* per operation, in the order of the table of facts */
+        int64_t requests[OPERATIONS_MOST]; /* per operation, in the order of facts_name() */
         int64_t errors[OPERATIONS_MOST];
         int64_t unknown; /* requests that named no operation */
         int64_t issued, repeats_of_csr, repeats_of_key, revoked;
@@ -32,7 +33,7 @@ struct stats {
 
 /* What can be changed while running; at first as the options say. */
 struct settings {
-        int64_t latency_ms, issue_delay_ms, clock_offset_ms, idempotency_window_ms;
+        int64_t latency_ms, issue_delay_ms, clock_offset_ms, idempotency_window_ms, iam_delay_ms;
 };
 
 struct pca {
@@ -41,6 +42,7 @@ struct pca {
         struct store *store;
         struct authorities authorities;
         struct identities identities;
+        struct records records;
         struct worker *worker;
         struct throttle *throttle;
         struct faults *faults;
@@ -56,6 +58,9 @@ struct pca {
 struct call {
         struct pca *pca;
         const char *operation;
+        const char *service; /* of the query protocol: "sts", "iam" */
+        const struct sigv4_request *request;
+        char region[65]; /* that it was signed for */
         const struct identity *caller;
         const cJSON *input;
         cJSON *output; /* an object to fill */
@@ -93,7 +98,8 @@ bool pca_commit(struct pca *pca, struct error *err) MUST_CHECK;
 void answer_unkept(struct answer *answer, const struct error *err);
 
 /*
- * Who is calling, and is it signed for this service ("acm-pca", "sts")?  Fills call->caller.
+ * Who is calling, and is it signed for this service ("acm-pca", "sts", "iam")?  Fills call->caller
+ * and call->region.
  * refusals: those of sigv4.h, UnrecognizedClientException, ExpiredTokenException
  */
 bool call_authenticate(struct call *call, const struct sigv4_request *request,

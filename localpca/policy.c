@@ -1,223 +1,275 @@
 #include "localpca/policy.h"
 
-#include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-static bool
-wildcard(const char *pattern, const char *text, bool fold)
-{
-        const char *star = NULL, *resume = NULL;
+#include "localpca/wildcard.h"
 
-        while (*text) {
-                bool same = fold ? tolower((unsigned char)*pattern) == tolower((unsigned char)*text)
-                                 : *pattern == *text;
-                if (*pattern == '*') {
-                        star = pattern++;
-                        resume = text;
-                } else if (*pattern && (*pattern == '?' || same)) {
-                        pattern++;
-                        text++;
-                } else if (star) {
-                        pattern = star + 1;
-                        text = ++resume;
-                } else {
-                        return false;
-                }
-        }
-        while (*pattern == '*')
-                pattern++;
-        return !*pattern;
+static const cJSON *
+member(const cJSON *object, const char *name)
+{
+        return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
-/* A policy element may be one text or a list of them. */
+/* A policy element may be one text or a list of them: call `fits` until one does. */
 static bool
-any_matches(const cJSON *element, const char *text, bool fold)
+any_fits(const cJSON *element, bool (*fits)(const char *text, void *context), void *context)
 {
         const cJSON *one;
 
         if (cJSON_IsString(element))
-                return wildcard(element->valuestring, text, fold);
+                return fits(element->valuestring, context);
         if (!cJSON_IsArray(element))
                 return false;
         cJSON_ArrayForEach(one, element)
         {
-                if (cJSON_IsString(one) && wildcard(one->valuestring, text, fold))
+                if (cJSON_IsString(one) && fits(one->valuestring, context))
                         return true;
         }
         return false;
 }
 
-static bool
-any_equals(const cJSON *element, const char *text, bool fold)
-{
-        const cJSON *one;
+/* -- actions and resources ---------------------------------------------------------------- */
 
-        if (cJSON_IsString(element))
-                return (fold ? strcasecmp : strcmp)(element->valuestring, text) == 0;
-        cJSON_ArrayForEach(one, element)
-        {
-                if (cJSON_IsString(one) &&
-                    (fold ? strcasecmp : strcmp)(one->valuestring, text) == 0)
-                        return true;
-        }
-        return false;
-}
-
-enum comparison { COMPARE_EQUAL, COMPARE_EQUAL_FOLDED, COMPARE_LIKE };
-
-static const struct {
-        const char *operator;
-        enum comparison comparison;
-        bool negated;
-} operators[] = {
-        { "StringEquals", COMPARE_EQUAL, false },
-        { "StringNotEquals", COMPARE_EQUAL, true },
-        { "StringEqualsIgnoreCase", COMPARE_EQUAL_FOLDED, false },
-        { "StringNotEqualsIgnoreCase", COMPARE_EQUAL_FOLDED, true },
-        { "StringLike", COMPARE_LIKE, false },
-        { "StringNotLike", COMPARE_LIKE, true },
-        { "ArnEquals", COMPARE_LIKE, false }, /* IAM: ArnEquals and ArnLike behave the same */
-        { "ArnNotEquals", COMPARE_LIKE, true },
-        { "ArnLike", COMPARE_LIKE, false },
-        { "ArnNotLike", COMPARE_LIKE, true },
+struct asking {
+        const struct policy_question *question;
+        bool variables;
+        enum policy_naming naming;
 };
 
-enum truth { NO, YES, UNKNOWN };
-
-static enum truth
-operator_holds(const char *name, const cJSON *expected, const char *value)
-{
-        size_t len = strlen(name);
-        bool if_exists = len > 8 && strcmp(name + len - 8, "IfExists") == 0;
-
-        if (if_exists)
-                len -= 8;
-        if (len == 4 && strncmp(name, "Null", 4) == 0) {
-                bool want_null = any_equals(expected, "true", true) || cJSON_IsTrue(expected);
-                return want_null == !value ? YES : NO;
-        }
-        for (size_t i = 0; i < ARRAY_LENGTH(operators); i++) {
-                if (strlen(operators[i].operator) != len ||
-                    strncmp(operators[i].operator, name, len) != 0)
-                        continue;
-                if (!value)
-                        return if_exists || operators[i].negated ? YES : NO;
-                bool holds = operators[i].comparison == COMPARE_LIKE
-                                     ? any_matches(expected, value, false)
-                                     : any_equals(expected, value,
-                                                  operators[i].comparison == COMPARE_EQUAL_FOLDED);
-                return holds != operators[i].negated ? YES : NO;
-        }
-        return UNKNOWN;
-}
-
-/* The value of a condition key; NULL when the request has none. */
-static const char *
-value_of(const char *key, const struct policy_question *question)
-{
-        const struct {
-                const char *key, *value;
-        } values[] = {
-                { "acm-pca:TemplateArn", question->template_arn },
-                { "aws:PrincipalOrgID", question->organization },
-                { "aws:PrincipalAccount", question->principal_account },
-                { "aws:PrincipalArn", question->principal_arn },
-        };
-
-        for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
-                if (strcasecmp(values[i].key, key) == 0)
-                        return values[i].value;
-        return NULL;
-}
-
-/* Does a statement's Principal element, if it has one, name who asks? */
 static bool
-principal_matches(const cJSON *principal, const struct policy_question *question)
+action_fits(const char *text, void *context)
 {
-        const cJSON *aws = cJSON_GetObjectItemCaseSensitive(principal, "AWS");
-        char root[64];
+        const struct asking *asking = context;
 
-        if (!principal)
-                return true;
-        if (cJSON_IsString(principal))
-                return strcmp(principal->valuestring, "*") == 0;
-        if (!aws || !question->principal_account || !question->principal_arn)
-                return false;
-        /* arn:PARTITION:iam::ACCOUNT:root means the same as the bare account. */
-        snprintf(root, sizeof(root), "arn:%.*s:iam::%s:root",
-                 (int)strcspn(question->principal_arn + 4, ":"), question->principal_arn + 4,
-                 question->principal_account);
-        return any_equals(aws, "*", false) || any_equals(aws, root, false) ||
-               any_equals(aws, question->principal_account, false) ||
-               any_equals(aws, question->principal_arn, false);
+        return wildcard_action(text, asking->question->action);
 }
 
-static enum truth
-condition_holds(const cJSON *condition, const struct policy_question *question)
+static bool
+resource_fits(const char *text, void *context)
 {
-        const cJSON *operator, * key;
+        const struct asking *asking = context;
+        CLEANUP(buf_cleanup) struct buf ready = { 0 };
 
-        cJSON_ArrayForEach(operator, condition)
+        return wildcard_prepare(text, asking->variables, true, asking->question->context, &ready) &&
+               wildcard_fits(&ready, asking->question->resource, false);
+}
+
+static bool
+statement_concerns(const cJSON *statement, struct asking *asking)
+{
+        const cJSON *action = member(statement, "Action");
+        const cJSON *not_action = member(statement, "NotAction");
+        const cJSON *resource = member(statement, "Resource");
+        const cJSON *not_resource = member(statement, "NotResource");
+        bool trust = !resource && !not_resource &&
+                     (member(statement, "Principal") || member(statement, "NotPrincipal"));
+
+        if (action ? !any_fits(action, action_fits, asking)
+                   : !not_action || any_fits(not_action, action_fits, asking))
+                return false;
+        if (trust)
+                return true;
+        return resource ? any_fits(resource, resource_fits, asking)
+                        : not_resource && !any_fits(not_resource, resource_fits, asking);
+}
+
+/* -- principals --------------------------------------------------------------------------- */
+
+/* "444455556666" and "arn:aws:iam::444455556666:root" mean the same. */
+static bool
+is_account(const char *text, const struct principal *principal)
+{
+        CLEANUP(free_cleanup) char *partition = arn_part(principal->arn, 1);
+        CLEANUP(free_cleanup)
+        char *root = text_format("arn:%s:iam::%s:root", partition, principal->account);
+
+        return *principal->account &&
+               (strcmp(text, principal->account) == 0 || strcmp(text, root) == 0);
+}
+
+static bool
+aws_names(const char *text, void *context)
+{
+        struct asking *asking = context;
+        const struct principal *principal = asking->question->principal;
+        enum policy_naming naming = NAMED_NOT;
+
+        if (strcmp(text, principal->arn) == 0)
+                naming = NAMED_ITSELF;
+        else if (principal->role && strcmp(text, principal->role) == 0)
+                naming = NAMED_ROLE;
+        else if (strcmp(text, "*") == 0)
+                naming = principal->kind == PRINCIPAL_SESSION ? NAMED_ROLE : NAMED_ITSELF;
+        else if (is_account(text, principal))
+                naming = principal->kind == PRINCIPAL_ROOT ? NAMED_ITSELF : NAMED_ACCOUNT;
+        if (naming > asking->naming)
+                asking->naming = naming;
+        return false; /* the one that says most is wanted, not the first */
+}
+
+static bool
+other_names(const char *text, void *context)
+{
+        struct asking *asking = context;
+
+        if (strcmp(text, asking->question->principal->arn) == 0)
+                asking->naming = NAMED_ITSELF;
+        return false;
+}
+
+/* How a Principal element names who asks. */
+static enum policy_naming
+principal_names(const cJSON *element, struct asking *asking)
+{
+        enum principal_kind kind = asking->question->principal->kind;
+
+        asking->naming = NAMED_NOT;
+        if (cJSON_IsString(element)) {
+                if (strcmp(element->valuestring, "*") == 0)
+                        aws_names("*", asking);
+        } else if (kind == PRINCIPAL_SERVICE) {
+                any_fits(member(element, "Service"), other_names, asking);
+        } else if (kind == PRINCIPAL_PROVIDER) {
+                any_fits(member(element, "Federated"), other_names, asking);
+        } else {
+                any_fits(member(element, "AWS"), aws_names, asking);
+        }
+        return asking->naming;
+}
+
+struct sparing {
+        const struct principal *principal;
+        bool itself, role, account;
+};
+
+static bool
+sparing_take(const char *text, void *context)
+{
+        struct sparing *sparing = context;
+        const struct principal *principal = sparing->principal;
+
+        sparing->itself |= strcmp(text, principal->arn) == 0;
+        sparing->role |= principal->role && strcmp(text, principal->role) == 0;
+        sparing->account |= is_account(text, principal);
+        return false;
+}
+
+/*
+ * NotPrincipal spares only who is listed together with the account, and a session only together
+ * with its role (IAM User Guide, "NotPrincipal").
+ */
+static bool
+is_spared(const cJSON *element, const struct principal *principal)
+{
+        struct sparing sparing = { .principal = principal };
+
+        if (principal->kind == PRINCIPAL_SERVICE) {
+                any_fits(member(element, "Service"), sparing_take, &sparing);
+                return sparing.itself;
+        }
+        any_fits(member(element, "AWS"), sparing_take, &sparing);
+        if (principal->kind == PRINCIPAL_ROOT)
+                return sparing.account;
+        return sparing.itself && sparing.account &&
+               (principal->kind != PRINCIPAL_SESSION || sparing.role);
+}
+
+/* -- statements --------------------------------------------------------------------------- */
+
+static enum condition_answer
+conditions_ask(const cJSON *condition, const struct asking *asking)
+{
+        enum condition_answer all = CONDITION_HOLDS;
+        const cJSON *operation, *key;
+
+        cJSON_ArrayForEach(operation, condition)
         {
-                cJSON_ArrayForEach(key, operator)
+                cJSON_ArrayForEach(key, operation)
                 {
-                        enum truth holds = operator_holds(operator->string, key,
-                                                          value_of(key->string, question));
-                        if (holds != YES)
-                                return holds;
+                        enum condition_answer one =
+                                condition_ask(operation->string, key->string, key,
+                                              asking->variables, asking->question->context);
+                        if (one == CONDITION_FAILS)
+                                return one;
+                        if (one == CONDITION_UNKNOWN)
+                                all = one;
                 }
         }
-        return YES;
-}
-
-static bool
-statement_concerns(const cJSON *statement, const struct policy_question *question)
-{
-        const cJSON *action = cJSON_GetObjectItemCaseSensitive(statement, "Action");
-        const cJSON *not_action = cJSON_GetObjectItemCaseSensitive(statement, "NotAction");
-        const cJSON *resource = cJSON_GetObjectItemCaseSensitive(statement, "Resource");
-        const cJSON *not_resource = cJSON_GetObjectItemCaseSensitive(statement, "NotResource");
-
-        if (action ? !any_matches(action, question->action, true)
-                   : !not_action || any_matches(not_action, question->action, true))
-                return false;
-        return resource ? any_matches(resource, question->resource, false)
-                        : not_resource && !any_matches(not_resource, question->resource, false);
+        return all;
 }
 
 static enum policy_answer
-statement_ask(const cJSON *statement, const struct policy_question *question)
+statement_ask(const cJSON *statement, struct asking *asking, enum policy_naming *naming)
 {
-        const cJSON *effect = cJSON_GetObjectItemCaseSensitive(statement, "Effect");
-        bool denies = cJSON_IsString(effect) && strcmp(effect->valuestring, "Deny") == 0;
+        const char *effect = cJSON_GetStringValue(member(statement, "Effect"));
+        const cJSON *principal = member(statement, "Principal");
+        const cJSON *not_principal = member(statement, "NotPrincipal");
+        bool denies = effect && strcmp(effect, "Deny") == 0;
+        enum policy_naming named = NAMED_ITSELF;
 
-        if (!cJSON_IsString(effect) || !statement_concerns(statement, question) ||
-            !principal_matches(cJSON_GetObjectItemCaseSensitive(statement, "Principal"), question))
+        if (!effect || !statement_concerns(statement, asking))
                 return POLICY_SILENT;
-        enum truth holds =
-                condition_holds(cJSON_GetObjectItemCaseSensitive(statement, "Condition"), question);
+        if (principal)
+                named = principal_names(principal, asking);
+        else if (not_principal && is_spared(not_principal, asking->question->principal))
+                named = NAMED_NOT;
+        if (named == NAMED_NOT)
+                return POLICY_SILENT;
+        enum condition_answer holds = conditions_ask(member(statement, "Condition"), asking);
         if (denies)
-                return holds == NO ? POLICY_SILENT : POLICY_DENIES;
-        return holds == YES ? POLICY_ALLOWS : POLICY_SILENT;
+                return holds == CONDITION_FAILS ? POLICY_SILENT : POLICY_DENIES;
+        if (holds != CONDITION_HOLDS)
+                return POLICY_SILENT;
+        if (naming && named > *naming)
+                *naming = named;
+        return POLICY_ALLOWS;
 }
 
 enum policy_answer
-policy_ask(const cJSON *document, const struct policy_question *question)
+policy_ask(const cJSON *document, const struct policy_question *question,
+           enum policy_naming *naming)
 {
-        const cJSON *statements = cJSON_GetObjectItemCaseSensitive(document, "Statement");
+        const cJSON *statements = member(document, "Statement");
+        const char *version = cJSON_GetStringValue(member(document, "Version"));
+        struct asking asking = { .question = question,
+                                 .variables = version && strcmp(version, "2012-10-17") == 0 };
         const cJSON *statement;
         enum policy_answer answer = POLICY_SILENT;
 
+        if (naming)
+                *naming = NAMED_NOT;
         if (cJSON_IsObject(statements))
-                return statement_ask(statements, question);
+                return statement_ask(statements, &asking, naming);
         cJSON_ArrayForEach(statement, statements)
         {
-                enum policy_answer one = statement_ask(statement, question);
+                enum policy_answer one = statement_ask(statement, &asking, naming);
                 if (one > answer)
                         answer = one;
         }
         return answer;
+}
+
+static void
+statement_keys(const cJSON *statement, void (*visit)(void *context, const char *key), void *context)
+{
+        const cJSON *operation, *key;
+
+        cJSON_ArrayForEach(operation, member(statement, "Condition"))
+        {
+                cJSON_ArrayForEach(key, operation) visit(context, key->string);
+        }
+}
+
+void
+policy_keys(const cJSON *document, void (*visit)(void *context, const char *key), void *context)
+{
+        const cJSON *statements = member(document, "Statement");
+        const cJSON *statement;
+
+        if (cJSON_IsObject(statements)) {
+                statement_keys(statements, visit, context);
+                return;
+        }
+        cJSON_ArrayForEach(statement, statements) statement_keys(statement, visit, context);
 }

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "localpca/exchange.h"
-#include "localpca/sts.h"
+#include "localpca/query.h"
 #include "localpca/tls.h"
 #include "localpca/web.h"
 
@@ -113,14 +113,33 @@ header_take(void *context, enum MHD_ValueKind kind, const char *name, const char
 
 /* -- deciding ----------------------------------------------------------------------------- */
 
+/* The address that a request came from, as aws:SourceIp has it. */
+static void
+source_write(struct MHD_Connection *connection, char out[INET6_ADDRSTRLEN])
+{
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const struct sockaddr *address = info ? info->client_addr : NULL;
+
+        if (address && address->sa_family == AF_INET)
+                inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr,
+                          out, INET6_ADDRSTRLEN);
+        if (address && address->sa_family == AF_INET6)
+                inet_ntop(AF_INET6,
+                          &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, out,
+                          INET6_ADDRSTRLEN);
+}
+
 static void
 api_decide(struct server *server, struct exchange *exchange, const char *method)
 {
         struct headers headers = { 0 };
         size_t path_len = strcspn(exchange->uri, "?");
         char *path = text_copy_length(exchange->uri, path_len);
+        char source[INET6_ADDRSTRLEN] = "";
 
         MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, header_take, &headers);
+        source_write(exchange->connection, source);
         struct sigv4_request request = { .method = method,
                                          .path = path,
                                          .query = exchange->uri[path_len]
@@ -128,9 +147,11 @@ api_decide(struct server *server, struct exchange *exchange, const char *method)
                                                           : NULL,
                                          .headers = headers.all,
                                          .header_count = headers.count,
-                                         .body = view_buf(&exchange->body) };
-        if (sts_is_request(&request))
-                sts_answer(server->pca, &request, &exchange->answer);
+                                         .body = view_buf(&exchange->body),
+                                         .source_ip = source,
+                                         .secure = server->pca->options->tls };
+        if (query_is_request(&request))
+                query_answer(server->pca, &request, &exchange->answer);
         else
                 pca_answer(server->pca, &request, &exchange->answer);
         free(headers.all);

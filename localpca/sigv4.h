@@ -23,6 +23,8 @@ struct sigv4_request {
         const struct sigv4_header *headers;
         size_t header_count;
         struct view body;
+        const char *source_ip; /* where it came from; NULL: not known */
+        bool secure;           /* over TLS */
 };
 
 /* What the Authorization header says. */

@@ -46,6 +46,7 @@ enum statement {
         TOKEN_PURGE,
         DOCUMENT_PUT,
         DOCUMENT_EACH,
+        DOCUMENT_DELETE,
         STATEMENTS
 };
 
@@ -68,6 +69,7 @@ static const char *const sql[STATEMENTS] = {
         [DOCUMENT_PUT] = "INSERT INTO document(kind, key, json) VALUES(?1,?2,?3)"
                          " ON CONFLICT(kind, key) DO UPDATE SET json = excluded.json RETURNING row",
         [DOCUMENT_EACH] = "SELECT row, key, json FROM document WHERE kind = ?1 ORDER BY row",
+        [DOCUMENT_DELETE] = "DELETE FROM document WHERE kind = ?1 AND key = ?2",
 };
 
 struct store {
@@ -512,4 +514,16 @@ store_document_each(struct store *store, const char *kind,
         if (!going)
                 return false;
         return step == SQLITE_DONE || store_failed(store, err, "list documents");
+}
+
+bool
+store_document_delete(struct store *store, const char *kind, const char *key, struct error *err)
+{
+        sqlite3_stmt *erase = statement_get(store, DOCUMENT_DELETE);
+
+        if (!erase || !write_begin(store, err))
+                return store_failed(store, err, "delete a document");
+        bind_text(erase, 1, kind);
+        bind_text(erase, 2, key);
+        return write_step(store, erase, err);
 }

@@ -106,4 +106,8 @@ bool store_document_each(struct store *store, const char *kind,
                                        const cJSON *document, struct error *err),
                          void *context, struct error *err) MUST_CHECK;
 
+/* Nothing happens when there is none. */
+bool store_document_delete(struct store *store, const char *kind, const char *key,
+                           struct error *err) MUST_CHECK;
+
 #endif

@@ -1,116 +1,112 @@
-#include "localpca/sts.h"
-
+/* STS: who am I, whose key is that, and sessions of users.  sts_role.c has those of roles. */
+#include <stdlib.h>
 #include <string.h>
 
-#define XMLNS "https://sts.amazonaws.com/doc/2011-06-15/"
+#include "base/clock.h"
+#include "localpca/access.h"
+#include "localpca/json.h"
+#include "localpca/mfa.h"
+#include "localpca/sts.h"
 
-/* What the json protocol's codes are called here, and their HTTP statuses. */
-static const struct {
-        const char *json_code, *code;
-        unsigned status;
-} codes[] = {
-        { "UnrecognizedClientException", "InvalidClientTokenId", 403 },
-        { "ExpiredTokenException", "ExpiredToken", 403 },
-        { "MissingAuthenticationTokenException", "MissingAuthenticationToken", 403 },
-        { "IncompleteSignatureException", "IncompleteSignature", 400 },
-        { "SignatureDoesNotMatch", "SignatureDoesNotMatch", 403 },
-        { "InvalidAction", "InvalidAction", 400 },
-};
-
-bool
-sts_is_request(const struct sigv4_request *request)
-{
-        const char *type = sigv4_header(request, "Content-Type");
-
-        return !sigv4_header(request, "X-Amz-Target") && type &&
-               text_starts(type, "application/x-www-form-urlencoded");
-}
-
-static void
-xml_add(struct buf *out, const char *name, const char *text)
-{
-        buf_format(out, "<%s>", name);
-        for (; *text; text++) {
-                if (*text == '&')
-                        buf_add_text(out, "&amp;");
-                else if (*text == '<')
-                        buf_add_text(out, "&lt;");
-                else if (*text == '>')
-                        buf_add_text(out, "&gt;");
-                else
-                        buf_add_byte(out, (uint8_t)*text);
-        }
-        buf_format(out, "</%s>", name);
-}
-
-static void
-identity_write(const struct call *call, struct answer *answer)
-{
-        struct buf *out = &answer->body;
-
-        answer->status = 200;
-        buf_add_text(out,
-                     "<GetCallerIdentityResponse xmlns=\"" XMLNS "\"><GetCallerIdentityResult>");
-        xml_add(out, "Arn", call->caller->arn);
-        xml_add(out, "UserId", call->caller->access_key_id);
-        xml_add(out, "Account", call->caller->account);
-        buf_add_text(out, "</GetCallerIdentityResult><ResponseMetadata>");
-        xml_add(out, "RequestId", answer->request_id);
-        buf_add_text(out, "</ResponseMetadata></GetCallerIdentityResponse>\n");
-}
-
-static void
-error_write(const struct refusal *refusal, struct answer *answer)
-{
-        struct buf *out = &answer->body;
-        const char *code = refusal->code;
-
-        answer->status = 400;
-        for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
-                if (strcmp(codes[i].json_code, refusal->code) != 0)
-                        continue;
-                code = codes[i].code;
-                answer->status = codes[i].status;
-        }
-        buf_add_text(out, "<ErrorResponse xmlns=\"" XMLNS "\"><Error><Type>Sender</Type>");
-        xml_add(out, "Code", code);
-        xml_add(out, "Message", buf_text(&refusal->message));
-        buf_add_text(out, "</Error>");
-        xml_add(out, "RequestId", answer->request_id);
-        buf_add_text(out, "</ErrorResponse>\n");
-}
-
-/* Is there a parameter `name=value` in the form? */
-static bool
-form_has(struct view body, const char *parameter)
-{
-        size_t len = strlen(parameter);
-        const char *text = (const char *)body.data;
-
-        for (size_t at = 0; at < body.len;) {
-                const char *end = memchr(text + at, '&', body.len - at);
-                size_t part = end ? (size_t)(end - text) - at : body.len - at;
-                if (part == len && memcmp(text + at, parameter, len) == 0)
-                        return true;
-                at += part + 1;
-        }
-        return false;
-}
+enum { SESSION_USUAL = 43200, SESSION_ROOT_MOST = 3600 };
 
 void
-sts_answer(struct pca *pca, const struct sigv4_request *request, struct answer *answer)
+sts_credentials_add(cJSON *output, const struct identity *session)
 {
-        struct call call = { .pca = pca, .now_ms = pca_now_ms(pca) };
-        bool done = call_authenticate(&call, request, "sts");
+        cJSON *credentials = cJSON_AddObjectToObject(output, "Credentials");
+        char *secret = text_copy_length(session->secret.data, session->secret.len);
+        char until[CLOCK_TEXT];
 
-        random_uuid(answer->request_id);
-        answer->content_type = "text/xml";
-        if (done && !form_has(request->body, "Action=GetCallerIdentity"))
-                done = refuse(&call.refusal, "InvalidAction",
-                              "localpca knows GetCallerIdentity only");
-        if (done)
-                identity_write(&call, answer);
-        else
-                error_write(&call.refusal, answer);
-        refusal_clear(&call.refusal);
+        cJSON_AddStringToObject(credentials, "AccessKeyId", session->access_key_id);
+        cJSON_AddStringToObject(credentials, "SecretAccessKey", secret);
+        wipe(secret, session->secret.len);
+        free(secret);
+        cJSON_AddStringToObject(credentials, "SessionToken", session->session_token);
+        cJSON_AddStringToObject(credentials, "Expiration", clock_format(session->expires, until));
 }
+
+static bool
+sts_get_caller_identity(struct call *call)
+{
+        const struct identity *caller = call->caller;
+
+        cJSON_AddStringToObject(call->output, "Arn", caller->arn);
+        cJSON_AddStringToObject(call->output, "UserId",
+                                caller->user_id ? caller->user_id : caller->access_key_id);
+        cJSON_AddStringToObject(call->output, "Account", caller->account);
+        return true;
+}
+
+/* What a user's session may do of STS: nothing more (GetSessionToken, "Permissions"). */
+bool
+sts_session_check(struct call *call)
+{
+        const struct identity *caller = call->caller;
+
+        if (!caller->session_token || caller->is_role)
+                return true;
+        return refuse(&call->refusal, "AccessDenied", "Cannot call %s with session credentials",
+                      call->operation);
+}
+
+static bool
+sts_get_access_key_info(struct call *call)
+{
+        const char *id = call_text(call, "AccessKeyId");
+        const struct identity *known = identity_find(&call->pca->identities, id);
+        char account[13];
+
+        if (!sts_session_check(call) ||
+            !access_check_action(call, "sts:GetAccessKeyInfo", "*", "*", NULL))
+                return false;
+        access_key_account(id, account);
+        if (!*account && !known)
+                return refuse(&call->refusal, "ValidationError", "Invalid Access Key %s", id);
+        cJSON_AddStringToObject(call->output, "Account", known ? known->account : account);
+        return true;
+}
+
+static bool
+sts_get_session_token(struct call *call)
+{
+        const struct identity *caller = call->caller;
+        CLEANUP(free_cleanup) char *who = arn_part(caller->arn, 5);
+        bool root = strcmp(who, "root") == 0;
+        int64_t duration =
+                call_number(call, "DurationSeconds", root ? SESSION_ROOT_MOST : SESSION_USUAL);
+        int64_t now = call->now_ms / 1000, mfa_at = 0;
+        struct error err = { 0 };
+
+        if (caller->session_token)
+                return refuse(&call->refusal, "AccessDenied",
+                              "Cannot call GetSessionToken with session credentials");
+        if (root && duration > SESSION_ROOT_MOST)
+                duration = SESSION_ROOT_MOST;
+        if (!mfa_check(call, &mfa_at))
+                return false;
+        cJSON *form = cJSON_CreateObject();
+        cJSON_AddStringToObject(form, "account", caller->account);
+        cJSON_AddStringToObject(form, "arn", caller->arn);
+        json_set_text(form, "user_id", caller->user_id);
+        json_set_text(form, "record", caller->record);
+        cJSON_AddNumberToObject(form, "expires", (double)(now + duration));
+        cJSON *session = cJSON_AddObjectToObject(form, "session");
+        if (mfa_at)
+                cJSON_AddNumberToObject(session, "mfa_at", (double)mfa_at);
+        if (caller->policy)
+                cJSON_AddItemToObject(form, "policy", cJSON_Duplicate(caller->policy, true));
+        const struct identity *made =
+                identity_make(&call->pca->identities, call->pca->store, form, true, now, &err);
+        if (!made)
+                return call_broken(call, &err);
+        sts_credentials_add(call->output, made);
+        return true;
+}
+
+const struct query_operation sts_operations[] = {
+        { .name = "AssumeRole", .run = sts_assume_role },
+        { .name = "GetAccessKeyInfo", .run = sts_get_access_key_info },
+        { .name = "GetCallerIdentity", .run = sts_get_caller_identity },
+        { .name = "GetSessionToken", .run = sts_get_session_token },
+        { 0 },
+};

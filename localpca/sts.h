@@ -1,16 +1,22 @@
 /*
- * As much of STS as a client asks before anything else: GetCallerIdentity, over the query protocol.
- *
- * Signature errors have STS's own names and its window of 15 minutes; answers are XML.
+ * The operations of STS.
  */
 #ifndef LOCALPCA_STS_H
 #define LOCALPCA_STS_H
 
-#include "localpca/pca.h"
+#include "localpca/query.h"
+#include "localpca/session.h"
 
-/* Is this a request of the query protocol (a form, and no X-Amz-Target)? */
-bool sts_is_request(const struct sigv4_request *request);
+bool sts_assume_role(struct call *call);
 
-void sts_answer(struct pca *pca, const struct sigv4_request *request, struct answer *answer);
+/* "Credentials" of an answer. */
+void sts_credentials_add(cJSON *output, const struct identity *session);
+
+/* The answer of AssumeRole and its kin; `packed` as session_policies_read() has it. */
+void sts_session_answer(struct call *call, const struct identity *session,
+                        const struct session_wish *wish, int64_t packed);
+
+/* refusals: AccessDenied where a session of GetSessionToken may not call this operation */
+bool sts_session_check(struct call *call) MUST_CHECK;
 
 #endif

@@ -124,7 +124,7 @@ throttle_set(struct throttle *throttle, const char *rule, struct error *err)
                 return error_set(err, ERROR_USAGE, "a rate reads OPERATION=N/s, not '%s'", rule);
         char *operation = text_copy_length(rule, (size_t)(equals - rule));
         double rate = strcmp(equals + 1, "off") == 0 ? 0 : strtod(equals + 1, &end);
-        bool known = facts_input(operation) != NULL;
+        bool known = facts_index(operation) >= 0;
         bool number = !end || (end != equals + 1 && (!*end || strcmp(end, "/s") == 0) && rate > 0 &&
                                rate < 1e9);
         if (known && number)

@@ -140,6 +140,7 @@ static const struct {
         { "issue-delay", offsetof(struct settings, issue_delay_ms), false },
         { "clock-offset", offsetof(struct settings, clock_offset_ms), true },
         { "idempotency-window", offsetof(struct settings, idempotency_window_ms), false },
+        { "iam-delay", offsetof(struct settings, iam_delay_ms), false },
 };
 
 static int64_t *

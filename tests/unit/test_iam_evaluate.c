@@ -1,10 +1,8 @@
 #include "tests/unit/unit.h"
 
-#include <cjson/cJSON.h>
-
 #include "iam/evaluate.h"
 #include "iam/match.h"
-#include "tests/unit/vectors.h"
+#include "tests/unit/iam_cases.h"
 
 /* -- the table: tests/vectors/iam-cases.json ---------------------------------------------- */
 
@@ -27,88 +25,18 @@ scene_clear(struct scene *scene)
                 policy_clear(&scene->owned[i]);
 }
 
-static const cJSON *
-member(const cJSON *json, const char *name)
-{
-        return cJSON_GetObjectItemCaseSensitive(json, name);
-}
-
-static const char *
-text_of(const cJSON *table, const cJSON *row, const char *name)
-{
-        const char *text = cJSON_GetStringValue(member(row, name));
-
-        return text ? text : cJSON_GetStringValue(member(member(table, "defaults"), name));
-}
-
-/* `text` with each @NAME@ of the table's names replaced; the caller frees. */
-static char *
-replace_names(const char *text, const cJSON *names)
-{
-        struct buf out = { 0 };
-
-        while (*text) {
-                const cJSON *tried = *text == '@' ? names : NULL;
-                const cJSON *name;
-                size_t length = 0;
-
-                cJSON_ArrayForEach(name, tried)
-                {
-                        CLEANUP(free_cleanup) char *mark = text_format("@%s@", name->string);
-
-                        if (!text_starts(text, mark))
-                                continue;
-                        buf_add_text(&out, name->valuestring);
-                        length = strlen(mark);
-                        break;
-                }
-                if (!length) {
-                        buf_add_byte(&out, (uint8_t)*text);
-                        length = 1;
-                }
-                text += length;
-        }
-        return (char *)out.data;
-}
-
-/* The table, its names put in; the caller frees. */
-static cJSON *
-table_read(void)
-{
-        CLEANUP(free_cleanup) char *path = source_path("tests/vectors/iam-cases.json");
-        CLEANUP(free_cleanup) char *raw = read_text(path, NULL);
-
-        assert_non_null(raw);
-        cJSON *first = cJSON_Parse(raw);
-
-        assert_non_null(first);
-        CLEANUP(free_cleanup) char *text = replace_names(raw, member(first, "names"));
-        cJSON *table = cJSON_Parse(text);
-
-        cJSON_Delete(first);
-        assert_non_null(table);
-        return table;
-}
-
 /* A name of the table, a document, or one statement. */
 static const struct policy *
 add_policy(struct scene *scene, enum policy_kind kind, const cJSON *table, const cJSON *given)
 {
         struct policy *policy = &scene->owned[scene->owned_count++];
         const char *name = cJSON_GetStringValue(given);
-        const cJSON *document = name ? member(member(table, "policies"), name) : given;
+        cJSON *document = cases_policy(table, given);
+        CLEANUP(free_cleanup) char *text = cJSON_PrintUnformatted(document);
         struct error err = { 0 };
 
-        assert_non_null(document);
+        cJSON_Delete(document);
         assert_true(scene->owned_count <= MOST_POLICIES);
-        char *printed = cJSON_PrintUnformatted(document);
-        CLEANUP(free_cleanup)
-        char *text =
-                member(document, "Statement")
-                        ? text_copy(printed)
-                        : text_format("{\"Version\":\"2012-10-17\",\"Statement\":%s}", printed);
-
-        cJSON_free(printed);
         assert_done(policy_read(kind, name ? name : "inline", view_text(text), policy, &err), err);
         return policy;
 }
@@ -135,8 +63,8 @@ add_context(struct scene *scene, const cJSON *row)
         const cJSON *value;
 
         context->keys = scene->keys;
-        context->open = cJSON_IsTrue(member(row, "open"));
-        cJSON_ArrayForEach(key, member(row, "context"))
+        context->open = cJSON_IsTrue(cases_member(row, "open"));
+        cJSON_ArrayForEach(key, cases_member(row, "context"))
         {
                 struct iam_key *out = &scene->keys[context->count];
 
@@ -147,7 +75,7 @@ add_context(struct scene *scene, const cJSON *row)
                         scene->values[context->count - 1][out->count++] = value->valuestring;
                 }
         }
-        cJSON_ArrayForEach(key, member(row, "unknown"))
+        cJSON_ArrayForEach(key, cases_member(row, "unknown"))
         {
                 scene->keys[context->count++] =
                         (struct iam_key){ .name = key->valuestring, .unknown = true };
@@ -158,50 +86,51 @@ static void
 scene_set(struct scene *scene, const cJSON *table, const cJSON *row)
 {
         struct iam_policies *policies = &scene->policies;
-        const cJSON *boundary = member(row, "boundary");
-        const cJSON *resource = member(row, "resource");
-        const cJSON *trust = member(row, "trust");
+        const cJSON *boundary = cases_member(row, "boundary");
+        const cJSON *resource = cases_member(row, "resource");
+        const cJSON *trust = cases_member(row, "trust");
 
-        policies->identity =
-                add_policies(scene, table, member(row, "identity"), &policies->identity_count);
+        policies->identity = add_policies(scene, table, cases_member(row, "identity"),
+                                          &policies->identity_count);
         policies->session =
-                add_policies(scene, table, member(row, "session"), &policies->session_count);
+                add_policies(scene, table, cases_member(row, "session"), &policies->session_count);
         if (boundary)
                 policies->boundary = add_policy(scene, POLICY_OF_IDENTITY, table, boundary);
         if (resource)
                 policies->resource = add_policy(scene, POLICY_OF_RESOURCE, table, resource);
         if (trust)
                 policies->resource = add_policy(scene, POLICY_OF_TRUST, table, trust);
-        scene->request = (struct iam_request){ .action = text_of(table, row, "do"),
-                                               .resource = text_of(table, row, "on"),
-                                               .principal = text_of(table, row, "who"),
-                                               .role = text_of(table, row, "role"),
-                                               .owner = text_of(table, row, "owner") };
+        scene->request = (struct iam_request){ .action = cases_text(table, row, "do"),
+                                               .resource = cases_text(table, row, "on"),
+                                               .principal = cases_text(table, row, "who"),
+                                               .role = cases_text(table, row, "role"),
+                                               .owner = cases_text(table, row, "owner") };
         add_context(scene, row);
 }
 
 static void
 every_case_of_the_table_is_decided_as_its_rules_say(void **state)
 {
-        cJSON *table = table_read();
+        cJSON *table = cases_read();
         const cJSON *row;
         size_t seen = 0, wrong = 0;
 
         (void)state;
-        cJSON_ArrayForEach(row, member(table, "cases"))
+        cJSON_ArrayForEach(row, cases_member(table, "cases"))
         {
                 CLEANUP(scene_clear) struct scene scene = { 0 };
                 struct iam_answer answer;
 
                 scene_set(&scene, table, row);
                 iam_evaluate(&scene.policies, &scene.request, &answer);
-                const char *expected = text_of(table, row, "expected");
+                const char *expected = cases_text(table, row, "expected");
                 CLEANUP(free_cleanup) char *text = iam_answer_text(&answer);
 
                 seen++;
                 if (strcmp(iam_decision_name(answer.decision), expected) == 0)
                         continue;
-                print_error("%s: %s, expected %s\n", text_of(table, row, "name"), text, expected);
+                print_error("%s: %s, expected %s\n", cases_text(table, row, "name"), text,
+                            expected);
                 wrong++;
         }
         cJSON_Delete(table);
@@ -212,14 +141,14 @@ every_case_of_the_table_is_decided_as_its_rules_say(void **state)
 static void
 every_case_of_the_table_has_a_name_of_its_own(void **state)
 {
-        cJSON *table = table_read();
-        const cJSON *cases = member(table, "cases");
+        cJSON *table = cases_read();
+        const cJSON *cases = cases_member(table, "cases");
 
         (void)state;
         for (const cJSON *a = cases->child; a; a = a->next) {
                 for (const cJSON *b = a->next; b; b = b->next)
-                        assert_string_not_equal(text_of(table, a, "name"),
-                                                text_of(table, b, "name"));
+                        assert_string_not_equal(cases_text(table, a, "name"),
+                                                cases_text(table, b, "name"));
         }
         cJSON_Delete(table);
 }

@@ -58,11 +58,11 @@ static const struct {
           "acm-pca:IssueCertificate", CA, NULL, POLICY_DENIES },
         { "an unknown operator does not allow",
           "{'Effect':'Allow','Action':'*','Resource':'*','Condition':"
-          "{'DateLessThan':{'aws:CurrentTime':'2030-01-01'}}}",
+          "{'StringResembles':{'aws:CurrentTime':'2030-01-01'}}}",
           "acm-pca:IssueCertificate", CA, NULL, POLICY_SILENT },
         { "… but denies",
           "{'Effect':'Deny','Action':'*','Resource':'*','Condition':"
-          "{'DateLessThan':{'aws:CurrentTime':'2030-01-01'}}}",
+          "{'StringResembles':{'aws:CurrentTime':'2030-01-01'}}}",
           "acm-pca:IssueCertificate", CA, NULL, POLICY_DENIES },
         { "a principal by account",
           "{'Effect':'Allow','Principal':{'AWS':'444455556666'},"
@@ -99,15 +99,20 @@ document_of(const char *statements)
 static enum policy_answer
 ask(const char *statements, const char *action, const char *resource, const char *template_arn)
 {
-        struct policy_question question = { .action = action,
-                                            .resource = resource,
-                                            .template_arn = template_arn,
-                                            .principal_account = "444455556666",
-                                            .principal_arn = "arn:aws:iam::444455556666:user/u",
-                                            .organization = "o-1" };
+        struct principal principal;
+        struct context context = { 0 };
+        struct policy_question question = {
+                .action = action, .resource = resource, .principal = &principal, .context = &context
+        };
         cJSON *document = document_of(statements);
-        enum policy_answer answer = policy_ask(document, &question);
 
+        principal_read(&principal, "arn:aws:iam::444455556666:user/u", NULL);
+        context_add(&context, "acm-pca:TemplateArn", template_arn);
+        context_add(&context, "aws:PrincipalOrgID", "o-1");
+        enum policy_answer answer = policy_ask(document, &question, NULL);
+
+        context_clear(&context);
+        principal_clear(&principal);
         cJSON_Delete(document);
         return answer;
 }

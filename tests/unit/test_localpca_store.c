@@ -236,10 +236,11 @@ identities_are_made_once_and_come_back(void **state)
         static const char arn[] = "arn:aws:acm-pca:us-east-1:1:certificate-authority/a";
         struct store *store = opened(*state);
         struct identities first = { 0 }, again = { 0 };
+        struct records users = { 0 };
         struct error err = { 0 };
 
-        assert_done(identities_load(&first, store, arn, "1", &err), err);
-        assert_done(identities_load(&again, store, arn, "1", &err), err);
+        assert_done(identities_load(&first, &users, store, arn, "1", &err), err);
+        assert_done(identities_load(&again, &users, store, arn, "1", &err), err);
         assert_int_equal(first.count, 2);
         assert_int_equal(again.count, 2);
         for (size_t i = 0; i < 2; i++) {
@@ -251,6 +252,8 @@ identities_are_made_once_and_come_back(void **state)
         }
         assert_ptr_equal(identity_find(&again, first.all[1]->access_key_id), again.all[1]);
         assert_null(identity_find(&again, "AKIA"));
+        assert_int_equal(users.count, 2);
+        records_clear(&users);
         identities_clear(&first);
         identities_clear(&again);
         store_close(store);

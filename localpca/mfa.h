@@ -1,0 +1,22 @@
+/*
+ * Virtual MFA devices: time-based one-time passwords (RFC 6238: SHA-1, six digits, 30 seconds).
+ */
+#ifndef LOCALPCA_MFA_H
+#define LOCALPCA_MFA_H
+
+#include "localpca/pca.h"
+
+/*
+ * SerialNumber and TokenCode of an STS request: `*at` is now when they are right, 0 when none are
+ * there.  The code of the interval before and of the one after count, too.
+ * refusals: AccessDenied, ValidationError
+ */
+bool mfa_check(struct call *call, int64_t *at) MUST_CHECK;
+
+/* The code of a device at a time; `seed` in base32.  Six digits and a NUL. */
+void mfa_code(const char *seed, int64_t now, char out[7]);
+
+/* A new seed, 64 characters of base32; the caller frees. */
+char *mfa_seed(void);
+
+#endif
