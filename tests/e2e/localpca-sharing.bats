@@ -137,7 +137,7 @@ as_other() {
         [[ $output == *'(SignatureDoesNotMatch)'* ]]
         AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE run sts
         [[ $output == *'(InvalidClientTokenId)'* ]]
-        run aws --endpoint-url "$ENDPOINT" sts get-session-token
+        run aws --endpoint-url "$ENDPOINT" sts decode-authorization-message --encoded-message x
         [[ $output == *'(InvalidAction)'* ]]
         curl -s -d clock-offset=14m "$ENDPOINT/_localpca/settings" >/dev/null
         sts >/dev/null
