@@ -461,11 +461,12 @@ ride_judge(struct conductor *conductor, struct ride *ride, struct ca *ca)
         CLEANUP(buf_cleanup) struct buf differences = { 0 };
         struct error err = { 0 };
         int64_t offset = conductor->aws ? aws_clock_offset(conductor->aws) : 0;
+        int64_t sent_at = order_sent_at(order, clock_now(), clock_boot_ms(), conductor->boot_id);
         struct certificate_expectation expected = {
                 .csr = view_buf(&order->csr),
                 .chain = view_buf(&order->chain),
                 .root = view_buf(&ca->root),
-                .asked_at = order->first_sent_at ? order->first_sent_at + offset : 0,
+                .asked_at = sent_at ? sent_at + offset : 0,
                 .received_at = order->issued_at ? order->issued_at + offset : 0,
                 .ca_not_after = ca_not_after(ca),
                 .now = clock_now() + offset,

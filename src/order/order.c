@@ -201,12 +201,27 @@ order_is_due(const struct order *order, int64_t now, int64_t window_s)
         return order->not_after - now < window_s;
 }
 
+static bool
+sent_in_this_boot(const struct order *order, const char *boot_id)
+{
+        return boot_id && order->boot_id && strcmp(order->boot_id, boot_id) == 0;
+}
+
+int64_t
+order_sent_at(const struct order *order, int64_t now, int64_t boot_ms, const char *boot_id)
+{
+        if (!order->first_sent_at || !sent_in_this_boot(order, boot_id) ||
+            boot_ms < order->first_sent_boot_ms)
+                return order->first_sent_at;
+        return now - (boot_ms - order->first_sent_boot_ms) / 1000;
+}
+
 bool
 order_may_repeat(const struct order *order, int64_t now, int64_t boot_ms, const char *boot_id)
 {
         if (!order->first_sent_at)
                 return true;
-        if (!boot_id || !order->boot_id || strcmp(order->boot_id, boot_id) != 0)
+        if (!sent_in_this_boot(order, boot_id))
                 return false;
         int64_t wall_s = now - order->first_sent_at;
         int64_t boot_s = (boot_ms - order->first_sent_boot_ms) / 1000;

@@ -234,4 +234,11 @@ enum { ORDER_REPEAT_MS = 270 * 1000 };
  */
 bool order_may_repeat(const struct order *order, int64_t now, int64_t boot_ms, const char *boot_id);
 
+/*
+ * When the request was first sent, by the wall clock as it goes now (which may have been set
+ * since): reckoned back from `now` by the clock since boot, or as it was recorded where that was in
+ * another boot.  0: it was not sent.
+ */
+int64_t order_sent_at(const struct order *order, int64_t now, int64_t boot_ms, const char *boot_id);
+
 #endif

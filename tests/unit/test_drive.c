@@ -540,6 +540,7 @@ a_verdict_on_dates_waits_until_the_clock_of_aws_is_known(void **state)
         text_assign(&order->wishes.name, "device-2");
         order->first_sent_at += 1200;
         order->issued_at += 1200;
+        text_assign(&order->boot_id, "another boot");
         assert_done(ledger_insert(ledger, order, clock_now(), &err), err);
         order_free(order);
         fake_ca.counts[FAKE_DESCRIBE] = 0;
@@ -550,6 +551,26 @@ a_verdict_on_dates_waits_until_the_clock_of_aws_is_known(void **state)
         run(reload(2));
         assert_stopped(ERROR_NONE, ORDER_DELIVERED);
         assert_int_equal(fake_ca.counts[FAKE_DESCRIBE], 2);
+}
+
+/* Submitted by a station whose clock was twenty minutes fast; it is right when it fetches. */
+static void
+dates_are_judged_by_when_the_request_was_sent_whatever_the_clock_said_then(void **state)
+{
+        struct error err = { 0 };
+        struct order *order;
+
+        (void)state;
+        options.no_wait = true;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_PENDING, ORDER_SUBMITTED);
+        order = reload(back->number);
+        order->first_sent_at += 1200;
+        assert_done(ledger_update(ledger, order, "aged", clock_now(), &err), err);
+        order_free(order);
+        options.no_wait = false;
+        run(reload(1));
+        assert_stopped(ERROR_NONE, ORDER_DELIVERED);
 }
 
 static void
@@ -658,6 +679,7 @@ main(void)
                 TEST(a_certificate_for_another_key_is_never_delivered),
                 TEST(a_certificate_that_cannot_be_read_is_not_what_was_asked),
                 TEST(a_verdict_on_dates_waits_until_the_clock_of_aws_is_known),
+                TEST(dates_are_judged_by_when_the_request_was_sent_whatever_the_clock_said_then),
                 TEST(a_certificate_of_another_root_waits_for_a_person),
                 TEST(the_first_signal_keeps_what_was_in_flight),
                 TEST(facts_are_told_only_after_they_are_on_record),
