@@ -6,7 +6,7 @@
 #include <libgen.h>
 
 #include "base/file.h"
-#include "cli/anywhere.h"
+#include "cli/lint.h"
 #include "cli/show.h"
 #include "cli/verbs.h"
 
@@ -44,7 +44,9 @@ write_template(struct buf *out)
         }
         buf_add_text(out, "\n# -- Wishes that --cert-profile NAME takes; all of the above but the "
                           "program's own may stand here\n"
-                          "#[profile server]\n");
+                          "#[profile server]\n"
+                          "# take what is not said here from another profile\n"
+                          "#extends = \n");
         for (enum option_id id = 0; id < OPTIONS; id++) {
                 if (option_row(id)->scope == SCOPE_PROFILE)
                         buf_format(out, "# %s\n#%s = \n", option_row(id)->help,
@@ -93,6 +95,24 @@ presentable(enum option_id id, const char *text)
         return is_uri && strcasestr(text, "pin-value") ? "refused: it holds a PIN" : text;
 }
 
+static const char *const origin_names[] = {
+        [ORIGIN_NONE] = "default",      [ORIGIN_GENERAL] = "file", [ORIGIN_PROFILE] = "profile",
+        [ORIGIN_VARIABLE] = "variable", [ORIGIN_LINE] = "option",
+};
+
+/* One value and where it was said; the key only in front of the first. */
+static void
+add_text(struct command *command, cJSON *json, const char *key, const char *text, const char *where)
+{
+        cJSON *texts = cJSON_GetObjectItem(json, "values");
+        cJSON *wheres = cJSON_GetObjectItem(json, "origins");
+
+        show_fact_format(&command->text, cJSON_GetArraySize(texts) ? "" : key, "%s  (%s)", text,
+                         where);
+        cJSON_AddItemToArray(texts, cJSON_CreateString(text));
+        cJSON_AddItemToArray(wheres, cJSON_CreateString(where));
+}
+
 static void
 add_value(struct command *command, cJSON *values, enum option_id id)
 {
@@ -102,20 +122,49 @@ add_value(struct command *command, cJSON *values, enum option_id id)
 
         cJSON_AddItemToArray(values, json);
         cJSON_AddStringToObject(json, "key", row->name);
-        cJSON *texts = cJSON_AddArrayToObject(json, "values");
+        cJSON_AddArrayToObject(json, "values");
+        cJSON_AddArrayToObject(json, "origins");
+        show_add_text(json, "from", value->origin == ORIGIN_NONE ? "default" : value->where);
+        show_add_text(json, "origin", origin_names[value->origin]);
+        for (size_t i = 0; i < value->count && value->texts; i++)
+                add_text(command, json, row->name, presentable(id, value->texts[i]),
+                         value->wheres[i]);
+        if (value->origin == ORIGIN_NONE)
+                add_text(command, json, row->name, row->fallback, "default");
+        else if (!value->texts)
+                add_text(command, json, row->name, value->count ? "yes" : "no", value->where);
+}
 
-        for (size_t i = 0; i < value->count && value->texts; i++) {
-                const char *text = presentable(id, value->texts[i]);
+/* With --origin what nobody set is shown, too, where the configuration could set it. */
+static bool
+is_shown(const struct command *command, enum option_id id, bool has_profile)
+{
+        const struct option_row *row = option_row(id);
+        unsigned scope = SCOPE_GENERAL | (has_profile ? SCOPE_PROFILE : 0);
 
-                cJSON_AddItemToArray(texts, cJSON_CreateString(text));
-                show_fact_format(&command->text, row->name, "%s  (%s)", text, value->where);
+        if (option_value(&command->options, id)->origin != ORIGIN_NONE)
+                return id != OPTION_ORIGIN;
+        return option_flag(&command->options, OPTION_ORIGIN) && row->fallback &&
+               (row->scope & scope);
+}
+
+static void
+add_profiles(struct command *command, cJSON *answer)
+{
+        const struct config *config = &command->config;
+        cJSON *profiles = cJSON_AddArrayToObject(answer, "profiles");
+        cJSON *parents = cJSON_AddObjectToObject(answer, "extends");
+
+        for (size_t i = 0; i < config->profile_count; i++) {
+                const struct config_profile *profile = &config->profiles[i];
+
+                cJSON_AddItemToArray(profiles, cJSON_CreateString(profile->name));
+                if (profile->parent)
+                        cJSON_AddStringToObject(parents, profile->name, profile->parent);
+                show_fact_format(&command->text, "profile", "%s%s%s", profile->name,
+                                 profile->parent ? " extends " : "",
+                                 profile->parent ? profile->parent : "");
         }
-        if (!value->texts) {
-                cJSON_AddItemToArray(texts, cJSON_CreateString(value->count ? "yes" : "no"));
-                show_fact_format(&command->text, row->name, "%s  (%s)", value->count ? "yes" : "no",
-                                 value->where);
-        }
-        show_add_text(json, "from", value->where);
 }
 
 bool
@@ -130,8 +179,6 @@ cmd_config_show(struct command *command, struct error *err)
                 return false;
         command->answer = cJSON_CreateObject();
         cJSON *files = cJSON_AddArrayToObject(command->answer, "files");
-        cJSON *profiles = cJSON_AddArrayToObject(command->answer, "profiles");
-        cJSON *values = cJSON_AddArrayToObject(command->answer, "values");
 
         for (size_t i = 0; i < config->file_count; i++) {
                 cJSON_AddItemToArray(files, cJSON_CreateString(config->files[i]));
@@ -139,14 +186,14 @@ cmd_config_show(struct command *command, struct error *err)
         }
         if (!config->file_count)
                 show_fact(&command->text, "file", "none");
-        for (size_t i = 0; i < config->profile_count; i++) {
-                cJSON_AddItemToArray(profiles, cJSON_CreateString(config->profiles[i]));
-                show_fact(&command->text, "profile", config->profiles[i]);
-        }
+        add_profiles(command, command->answer);
         show_add_text(command->answer, "state", command->state);
         show_fact(&command->text, "state folder", command->state);
+        cJSON *values = cJSON_AddArrayToObject(command->answer, "values");
+        bool has_profile = option_text(&command->options, OPTION_CERT_PROFILE) != NULL;
+
         for (enum option_id id = 0; id < OPTIONS; id++) {
-                if (option_value(&command->options, id)->origin != ORIGIN_NONE)
+                if (is_shown(command, id, has_profile))
                         add_value(command, values, id);
         }
         return true;
@@ -155,47 +202,70 @@ cmd_config_show(struct command *command, struct error *err)
 /* -- config check
  * ----------------------------------------------------------------------------------- */
 
-/* The general part by itself, without what only variables or the command line say. */
-static bool
-check_general(const struct command *command, struct error *err)
+static void
+add_problem(struct command *command, cJSON *problems, const struct config_problem *problem)
 {
-        static const struct option_list aws = { .groups = 1U << GROUP_AWS };
-        struct options options = { 0 };
-        bool good = config_apply(&command->config, &aws, &options, err) &&
-                    anywhere_check(command, &options, err);
+        const struct error *error = &problem->error;
+        const char *colon = strrchr(problem->where, ':');
+        size_t length = colon ? (size_t)(colon - problem->where) : strlen(problem->where);
+        CLEANUP(free_cleanup) char *file = text_copy_length(problem->where, length);
+        cJSON *json = cJSON_CreateObject();
 
-        options_clear(&options);
-        return good;
+        cJSON_AddItemToArray(problems, json);
+        show_add_text(json, "file", file);
+        if (colon)
+                cJSON_AddNumberToObject(json, "line", (double)strtol(colon + 1, NULL, 10));
+        else
+                cJSON_AddNullToObject(json, "line");
+        show_add_text(json, "what", error->what);
+        show_add_text(json, "about", error->about);
+        show_add_text(json, "next", error->next);
+        buf_format(&command->text, "%s: %s%s%s\n", problem->where, error->what,
+                   error->next[0] ? "; " : "", error->next);
+}
+
+/* One mistake is the error itself; several are put together, as far as an error can hold them. */
+static bool
+tell_problems(const struct config *config, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf about = { 0 };
+        CLEANUP(buf_cleanup) struct buf next = { 0 };
+
+        *err = config->problems[0].error;
+        if (config->problem_count == 1)
+                return false;
+        for (size_t i = 0; i < config->problem_count; i++) {
+                const struct error *each = &config->problems[i].error;
+
+                buf_format(&about, "%s%s", i ? "; " : "", each->about);
+                buf_format(&next, "%s%s", i ? "; " : "", each->next);
+        }
+        error_set(err, ERROR_CONFIG, "there are %zu mistakes in the configuration",
+                  config->problem_count);
+        error_about(err, "%s", buf_text(&about));
+        return error_advise(err, "%s", buf_text(&next));
 }
 
 bool
 cmd_config_check(struct command *command, struct error *err)
 {
-        const struct config *config = &command->config;
+        struct config *config = &command->config;
 
-        /* It was read before this verb was called; each profile is applied once on its own. */
-        for (size_t i = 0; i < config->profile_count; i++) {
-                static const struct option_list everything = { .groups = ~0U };
-                struct options options = { 0 };
-                bool good = options_set(&options, OPTION_CERT_PROFILE, config->profiles[i],
-                                        ORIGIN_LINE, "--cert-profile", err) &&
-                            config_apply(config, &everything, &options, err) &&
-                            anywhere_check(command, &options, err);
-
-                options_clear(&options);
-                if (!good)
-                        return error_about(err, "[profile %s]", config->profiles[i]);
-        }
-        if (!check_general(command, err))
-                return false;
+        lint_config(config, command);
         command->answer = cJSON_CreateObject();
-        cJSON_AddStringToObject(command->answer, "result", "good");
+        cJSON_AddStringToObject(command->answer, "result", config->problem_count ? "bad" : "good");
         cJSON *files = cJSON_AddArrayToObject(command->answer, "files");
+        cJSON *problems = cJSON_AddArrayToObject(command->answer, "problems");
 
         for (size_t i = 0; i < config->file_count; i++) {
                 cJSON_AddItemToArray(files, cJSON_CreateString(config->files[i]));
-                show_fact(&command->text, "good", config->files[i]);
+                if (!config->problem_count)
+                        show_fact(&command->text, "good", config->files[i]);
         }
+        for (size_t i = 0; i < config->problem_count; i++)
+                add_problem(command, problems, &config->problems[i]);
+        if (config->problem_count)
+                return tell_problems(config, err);
         if (!config->file_count)
                 show_fact(&command->text, "good", "there is no configuration, which is fine");
         return true;

@@ -46,7 +46,8 @@ struct verb {
         size_t most;
         unsigned statuses; /* bits: exit statuses it is known for, besides 0, 1 and 2 */
         enum answer_shape shape;
-        bool plain; /* reads neither configuration nor P11CERT_… variables */
+        bool lenient; /* runs with a configuration that has problems, and tells them */
+        bool plain;   /* reads neither configuration nor P11CERT_… variables */
         bool (*run)(struct command *command, struct error *err);
 };
 

@@ -111,9 +111,11 @@ read_surroundings(struct command *command, const struct option_list *list, struc
 {
         if (command->verb->plain)
                 return true;
-        return options_from_environment(&command->options, list, err) &&
-               config_load(&command->config, option_text(&command->options, OPTION_CONFIG), err) &&
-               config_apply(&command->config, list, &command->options, err);
+        if (!options_from_environment(&command->options, list, err))
+                return false;
+        if (!config_load(&command->config, option_text(&command->options, OPTION_CONFIG), err))
+                return command->verb->lenient;
+        return config_apply(&command->config, list, &command->options, err);
 }
 
 static bool

@@ -36,9 +36,12 @@ option_variable(enum option_id id)
 static void
 value_clear(struct option_value *value)
 {
-        for (size_t i = 0; value->texts && i < value->count; i++)
+        for (size_t i = 0; value->texts && i < value->count; i++) {
                 free(value->texts[i]);
+                free(value->wheres[i]);
+        }
         free(value->texts);
+        free(value->wheres);
         free(value->where);
         *value = (struct option_value){ 0 };
 }
@@ -137,6 +140,8 @@ options_set(struct options *options, enum option_id id, const char *text, enum o
                 if (!again || row->kind != OPTION_IS_LIST)
                         value_clear(value);
                 value->texts = memory_grow(value->texts, value->count + 1, sizeof(char *));
+                value->wheres = memory_grow(value->wheres, value->count + 1, sizeof(char *));
+                value->wheres[value->count] = text_copy(where);
                 value->texts[value->count++] = text_copy(text);
         }
         value->origin = origin;

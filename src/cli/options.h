@@ -93,6 +93,7 @@ enum option_id {
         OPTION_NOTE,
         OPTION_OTHER_ACCOUNTS,
         OPTION_USE,
+        OPTION_ORIGIN,
         OPTION_STRICT,
         OPTION_SOURCE_IP,
         OPTION_MFA,
@@ -156,7 +157,8 @@ enum option_origin {
 
 struct option_value {
         char **texts;
-        size_t count; /* flags: how often it was given */
+        char **wheres; /* of each text, as `where` below */
+        size_t count;  /* flags: how often it was given */
         enum option_origin origin;
         char *where; /* "--token", "P11CERT_TOKEN", "/etc/p11cert/config:3" */
 };

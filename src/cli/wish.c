@@ -492,9 +492,11 @@ read_bits(const struct option_value *value, const struct word_bit *words, size_t
                         while (j < count && (strlen(words[j].word) != length ||
                                              strncmp(words[j].word, at, length) != 0))
                                 j++;
-                        if (j == count)
-                                return error_set(err, ERROR_USAGE, "%s does not know '%.*s'",
-                                                 value->where, (int)length, at);
+                        if (j == count) {
+                                error_set(err, ERROR_USAGE, "%s does not know '%.*s'", value->where,
+                                          (int)length, at);
+                                return error_about(err, "%s", value->where);
+                        }
                         *bits |= words[j].bit;
                         at += length + (at[length] == ',');
                 }
@@ -590,7 +592,11 @@ read_folder(const struct patterns *patterns, struct wishes *wishes, struct error
 static bool
 read_notes(const struct patterns *patterns, struct wishes *wishes, struct error *err)
 {
-        return patterns_text(patterns, OPTION_LABEL, FILL_TEXT, &wishes->label, err) &&
+        /* A key that exists has its label. */
+        bool makes_key = !wishes->key_uri && !wishes->csr_given;
+
+        return (!makes_key ||
+                patterns_text(patterns, OPTION_LABEL, FILL_TEXT, &wishes->label, err)) &&
                (!wishes->label || patterns_wait(patterns, OPTION_LABEL) ||
                 order_label_check(wishes->label, err)) &&
                read_folder(patterns, wishes, err) &&

@@ -460,24 +460,38 @@ normal_subject(const char *text, char **out, struct error *err)
 
 typedef bool normalize(const char *text, char **out, struct error *err);
 
+static bool
+normal_text(const char *text, char **out, struct error *err)
+{
+        (void)err;
+        *out = text_copy(text);
+        return true;
+}
+
+static normalize *const normal_forms[] = {
+        [FILL_TEXT] = normal_text, [FILL_SUBJECT] = normal_subject, [FILL_SAN] = san_parse,
+        [FILL_FILE] = normal_text, [FILL_URI] = normal_text,
+};
+static_assert(ARRAY_LENGTH(normal_forms) == FILL_PLACES, "a normal form for every place");
+
 /*
  * Is there a value with which the pattern would be right?  The error is that of the first one
  * tried.
  */
 static bool
 try_stand_ins(const char *pattern, enum fill_place place, const struct fill_facts *facts,
-              normalize *normal, struct error *err)
+              char **out, struct error *err)
 {
         static const char *const stand_ins[] = { "x0", "192.0.2.1", "x0@host.example", "1.2.3" };
 
         for (size_t i = 0; i < ARRAY_LENGTH(stand_ins); i++) {
                 CLEANUP(free_cleanup) char *text = NULL;
-                CLEANUP(free_cleanup) char *result = NULL;
                 struct fill_facts known = *facts;
                 struct error why = { 0 };
 
                 known.stand_in = stand_ins[i];
-                if (fill_text(pattern, place, &known, &text, &why) && normal(text, &result, &why))
+                if (fill_text(pattern, place, &known, &text, &why) &&
+                    normal_forms[place](text, out, &why))
                         return true;
                 if (i == 0)
                         *err = why;
@@ -485,18 +499,27 @@ try_stand_ins(const char *pattern, enum fill_place place, const struct fill_fact
         return false;
 }
 
+bool
+fill_sample(const char *pattern, enum fill_place place, char **out, struct error *err)
+{
+        const struct fill_facts nothing = { .later = ~0U };
+
+        return try_stand_ins(pattern, place, &nothing, out, err);
+}
+
 static bool
-fill_normal(const char *pattern, enum fill_place place, const struct fill_facts *facts,
-            normalize *normal, char **out, struct error *err)
+fill_normal(const char *pattern, enum fill_place place, const struct fill_facts *facts, char **out,
+            struct error *err)
 {
         CLEANUP(free_cleanup) char *text = NULL;
+        CLEANUP(free_cleanup) char *sample = NULL;
 
-        if (facts->later && !try_stand_ins(pattern, place, facts, normal, err))
+        if (facts->later && !try_stand_ins(pattern, place, facts, &sample, err))
                 return false;
         if (!fill_text(pattern, place, facts, &text, err))
                 return false;
         if (!facts->later)
-                return normal(text, out, err);
+                return normal_forms[place](text, out, err);
         *out = MOVE(text);
         return true;
 }
@@ -504,13 +527,13 @@ fill_normal(const char *pattern, enum fill_place place, const struct fill_facts 
 bool
 fill_subject(const char *pattern, const struct fill_facts *facts, char **out, struct error *err)
 {
-        return fill_normal(pattern, FILL_SUBJECT, facts, normal_subject, out, err);
+        return fill_normal(pattern, FILL_SUBJECT, facts, out, err);
 }
 
 bool
 fill_san(const char *pattern, const struct fill_facts *facts, char **out, struct error *err)
 {
-        return fill_normal(pattern, FILL_SAN, facts, san_parse, out, err);
+        return fill_normal(pattern, FILL_SAN, facts, out, err);
 }
 
 bool

@@ -76,6 +76,13 @@ bool fill_needs(const char *pattern, unsigned *needs, struct error *err) MUST_CH
 bool fill_text(const char *pattern, enum fill_place place, const struct fill_facts *facts,
                char **out, struct error *err) MUST_CHECK;
 
+/*
+ * What the pattern could become: every placeholder has a stand-in with which the text is right for
+ * its place, as a subject or an alternative name, too.  For a lint.  The caller frees `out`.
+ */
+bool fill_sample(const char *pattern, enum fill_place place, char **out,
+                 struct error *err) MUST_CHECK;
+
 /* The pattern that is filled to `text`: braces are doubled.  The caller frees. */
 char *fill_quote(const char *text);
 

@@ -62,3 +62,41 @@ subject_of() { openssl x509 -in "$1" -noout -subject -nameopt RFC2253 | sed 's/^
         openssl req -in "$SANDBOX/csr.pem" -noout -subject | grep -q "CN *= *$serial"
         [ "$(issued)" = 0 ]
 }
+
+@test "a profile issues what it says and inherits; config show says where each value is from" {
+        cat >"$SANDBOX/config" <<END
+ca = $CA_ARN
+endpoint-url = $ENDPOINT
+module = $MODULE
+token = $TOKEN
+pin-source = file:$SANDBOX/pin
+
+[profile base]
+key-type = ec:p384
+validity = 90d
+san = dns:base.example
+
+[profile device]
+extends = base
+subject = CN={token.serial}
+san = dns:{name}.example
+san = dns:{attr.site}.example
+END
+        export P11CERT_CONFIG=$SANDBOX/config
+        done_well p11cert config check
+        done_well p11cert config show -p device --origin --output json
+        is '.values[] | select(.key == "key-type") | .values == ["ec:p384"] and .origin == "profile" and (.from | endswith("config:8"))'
+        is '.values[] | select(.key == "san") | [.origins[] | split(":")[1]] == ["15", "16"]'
+        is '.values[] | select(.key == "template") | .origin == "default"'
+        is '.values[] | select(.key == "cert-profile") | .origin == "option" and .from == "--cert-profile"'
+        done_well p11cert issue -p device --attribute site=berlin --output json
+        delivered
+        is ".key.type == \"ec:p384\" and .sans == [\"dns:$(token_serial).example\", \"dns:berlin.example\"]"
+        is '((.not_after | fromdateiso8601) - (.not_before | fromdateiso8601)) / 86400 | . >= 90 and . < 90.1'
+        is '.wishes.profile == "device"'
+        printf '[profile lost]\nextends = devise\next-key-usage = x\nkeytype = y\n' >>"$SANDBOX/config"
+        refused config 2 p11cert config check --output json
+        is '.result == "bad" and [.problems[].line] == [18, 19, 20]'
+        is '.problems[0].next | contains("device")'
+        is '.problems[2].next | contains("key-type")'
+}
