@@ -202,6 +202,27 @@ file_make_folder(const char *path, mode_t mode, struct error *err)
         return true;
 }
 
+bool
+file_check_folder(const char *path, struct error *err)
+{
+        CLEANUP(free_cleanup) char *part = text_copy(path);
+        struct stat status;
+        char *slash;
+
+        /* The nearest one that is there. */
+        while (stat(part, &status) != 0) {
+                slash = strrchr(part, '/');
+                if (errno != ENOENT || !slash)
+                        return set_errno(err, "make the folder", path);
+                slash[slash == part] = '\0';
+        }
+        if (!S_ISDIR(status.st_mode))
+                errno = ENOTDIR;
+        else if (access(part, W_OK | X_OK) == 0)
+                return true;
+        return set_errno(err, "write into", part);
+}
+
 char *
 file_absolute(const char *path)
 {

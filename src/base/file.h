@@ -46,6 +46,12 @@ bool file_put(const char *path, mode_t mode, struct view bytes, struct error *er
 /* Make a folder and those above it, all with `mode`; one that exists is left as it is. */
 bool file_make_folder(const char *path, mode_t mode, struct error *err) MUST_CHECK;
 
+/*
+ * Could that folder be made, or be written into if it is there?  Looks and changes nothing.
+ * ERROR_FILE names what is in the way.
+ */
+bool file_check_folder(const char *path, struct error *err) MUST_CHECK;
+
 /* The absolute form of a path, symbolic links left alone; the caller frees. */
 char *file_absolute(const char *path);
 

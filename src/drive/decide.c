@@ -301,6 +301,12 @@ plan(struct conductor *conductor, struct ride *ride, struct error *err)
 {
         struct order *order = ride->order;
 
+        /* Better now than when there is a certificate that cannot be delivered. */
+        if ((order->wishes.stores & STORE_FILES) && order->wishes.folder &&
+            !file_check_folder(order->wishes.folder, err)) {
+                error_advise(err, "choose another folder with --out, or make it writable");
+                return error_about(err, "order '%s'", order->wishes.name);
+        }
         if (ride->have_key || !needs_token(order))
                 return true;
         choose_id(order);

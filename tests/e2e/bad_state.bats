@@ -163,9 +163,11 @@ teardown() {
         [ "$(issued)" = 1 ]
 }
 
-@test "a folder for the files that is none" {
+@test "a folder for the files that is none, before anything is asked for" {
         echo >"$SANDBOX/file"
         refused file 1 issue --subject CN=device-1 --out "$SANDBOX/file"
+        [ "$(issued)" = 0 ]
+        [ -z "$(ids_of privkey)" ]
         rm -f "$SANDBOX/file"
         mkdir "$SANDBOX/file"
         run issue --subject CN=device-1 --out "$SANDBOX/file"

@@ -126,6 +126,21 @@ folders_are_made_with_those_above_them(void **state)
         assert_refused(file_make_folder(below, 0700, &err), err, ERROR_FILE);
 }
 
+static void
+a_folder_that_cannot_be_made_is_noticed_before_it_is_needed(void **state)
+{
+        CLEANUP(free_cleanup) char *file = text_format("%s/plain2", folder);
+        CLEANUP(free_cleanup) char *below = text_format("%s/a/b", file);
+        CLEANUP(free_cleanup) char *fresh = text_format("%s/new/a/b", folder);
+        struct error err = { 0 };
+
+        (void)state;
+        assert_done(file_write(file, 0600, view_text(""), &err), err);
+        assert_refused(file_check_folder(below, &err), err, ERROR_FILE);
+        assert_done(file_check_folder(fresh, &err), err);
+        assert_false(file_exists(fresh));
+}
+
 int
 main(void)
 {
@@ -136,6 +151,7 @@ main(void)
                 cmocka_unit_test(a_file_over_the_bound_is_refused),
                 cmocka_unit_test(a_path_that_cannot_be_written_is_named),
                 cmocka_unit_test(folders_are_made_with_those_above_them),
+                cmocka_unit_test(a_folder_that_cannot_be_made_is_noticed_before_it_is_needed),
         };
 
         return cmocka_run_group_tests_name("file", tests, make_folder, remove_folder);
