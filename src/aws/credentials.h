@@ -85,6 +85,9 @@ const char *aws_settings_endpoint(const struct aws_settings *settings, const cha
 /* --ca-bundle, AWS_CA_BUNDLE, profile; NULL: the system's.  Borrowed. */
 const char *aws_settings_ca_bundle(const struct aws_settings *settings);
 
+/* Where the credentials file is: AWS_SHARED_CREDENTIALS_FILE, ~/.aws/credentials.  Borrowed. */
+const char *aws_settings_credentials_path(const struct aws_settings *settings);
+
 /* Name of the active profile ("default"). */
 const char *aws_settings_profile(const struct aws_settings *settings);
 

@@ -277,6 +277,12 @@ aws_settings_free(struct aws_settings *settings)
 }
 
 const char *
+aws_settings_credentials_path(const struct aws_settings *settings)
+{
+        return settings->credentials_path;
+}
+
+const char *
 aws_settings_unnarrowed(const struct aws_settings *settings)
 {
         return settings->unnarrowed;

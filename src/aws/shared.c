@@ -31,9 +31,9 @@ secret_double(struct secret *secret)
         *secret = larger;
 }
 
-/* The whole file and a NUL behind it.  It may be a pipe, so its size is not asked for. */
-static bool
-read_all(const char *path, struct secret *out, struct error *err)
+/* It may be a pipe, so its size is not asked for. */
+bool
+shared_read(const char *path, struct secret *out, struct error *err)
 {
         CLEANUP(fd_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -211,7 +211,7 @@ shared_open(const char *path, struct shared_file *out, struct error *err)
         static const char byte_order_mark[] = "\xEF\xBB\xBF";
         struct shared_file file = { .path = text_copy(path) };
         struct reader reader = { .file = &file };
-        bool done = read_all(path, &file.text, err);
+        bool done = shared_read(path, &file.text, err);
         char *at = (char *)file.text.data;
 
         if (done && file.text.len && memchr(at, '\0', file.text.len)) {

@@ -38,6 +38,9 @@ struct shared_file {
 bool shared_open(const char *path, struct shared_file *out, struct error *err) MUST_CHECK;
 void shared_clear(struct shared_file *file);
 
+/* The bytes of such a file, a NUL behind them; none where there is no file.  ERROR_CONFIG. */
+bool shared_read(const char *path, struct secret *out, struct error *err) MUST_CHECK;
+
 /* The value of a key (the last one wins; an empty one counts as absent), or NULL.  Borrowed. */
 const char *shared_get(const struct shared_file *file, const char *section, const char *outer,
                        const char *name);

@@ -102,6 +102,7 @@ enum option_id {
         OPTION_ACCOUNT,
         OPTION_ROLE_TRUST,
         OPTION_COMMON_NAME,
+        OPTION_TO_PROFILE,
         OPTION_TOKEN_LABEL,
         OPTION_SO_PIN_SOURCE,
         OPTION_NEW_PIN_SOURCE,

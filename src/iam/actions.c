@@ -61,6 +61,9 @@ static const struct iam_grant grants[] = {
         { USE_IDENTITY, "Users", "iam:ListAccessKeys", RESOURCE_USER, BOUND_BY_NOTHING, true },
         { USE_IDENTITY, "Users", "iam:UpdateAccessKey", RESOURCE_USER, BOUND_BY_NOTHING, true },
         { USE_IDENTITY, "Users", "iam:DeleteAccessKey", RESOURCE_USER, BOUND_BY_NOTHING, true },
+        { USE_IDENTITY, "Users", "iam:GetAccessKeyLastUsed", RESOURCE_USER, BOUND_BY_NOTHING, false },
+        { USE_IDENTITY, "Users", "iam:ListAttachedUserPolicies", RESOURCE_USER, BOUND_BY_NOTHING, true },
+        { USE_IDENTITY, "Users", "iam:DetachUserPolicy", RESOURCE_USER, BOUND_BY_NOTHING, true },
         { USE_IDENTITY, "Roles", "iam:CreateRole", RESOURCE_ROLE, BOUND_BY_NOTHING, true },
         { USE_IDENTITY, "Roles", "iam:GetRole", RESOURCE_ROLE, BOUND_BY_NOTHING, true },
         { USE_IDENTITY, "Roles", "iam:TagRole", RESOURCE_ROLE, BOUND_BY_NOTHING, true },
@@ -70,6 +73,8 @@ static const struct iam_grant grants[] = {
         { USE_IDENTITY, "Roles", "iam:GetRolePolicy", RESOURCE_ROLE, BOUND_BY_NOTHING, true },
         { USE_IDENTITY, "Roles", "iam:ListRolePolicies", RESOURCE_ROLE, BOUND_BY_NOTHING, true },
         { USE_IDENTITY, "Roles", "iam:DeleteRolePolicy", RESOURCE_ROLE, BOUND_BY_NOTHING, true },
+        { USE_IDENTITY, "Roles", "iam:ListAttachedRolePolicies", RESOURCE_ROLE, BOUND_BY_NOTHING, true },
+        { USE_IDENTITY, "Roles", "iam:DetachRolePolicy", RESOURCE_ROLE, BOUND_BY_NOTHING, true },
         { USE_IDENTITY, "Simulate", "iam:SimulatePrincipalPolicy", RESOURCE_PRINCIPAL, BOUND_BY_NOTHING, false },
 };
 

@@ -37,7 +37,7 @@ verbs_are_found_by_one_or_two_words_and_wrong_ones_name_the_nearest(void **state
                 { { "batch", "x" }, NULL, "not in this version" },
                 { { "token", "probe" }, NULL, "not in this version" },
                 { { "identity", "policy" }, "identity policy", NULL },
-                { { "identity", "create" }, NULL, "not in this version" },
+                { { "permission", "create" }, NULL, "not in this version" },
                 { { "quite-another-thing", "x" }, NULL, "no verb" },
         };
 
