@@ -18,24 +18,32 @@ identity_wish_clear(struct identity_wish *wish)
 
 /* -- the configuration -------------------------------------------------------------------- */
 
-/* What the configuration says for an option: in that profile, else in its general part. */
+/* What one section says, the general part for NULL. */
 static const char *
-configured(const struct config *config, const char *profile, enum option_id id)
+said_in(const struct config *config, const char *profile, enum option_id id)
 {
         const char *found = NULL;
-        bool in_profile = false;
 
         for (size_t i = 0; i < config->count; i++) {
                 const struct config_entry *entry = &config->entries[i];
 
-                if (entry->id != id || (entry->profile && !text_equal(entry->profile, profile)))
-                        continue;
-                if (in_profile && !entry->profile)
-                        continue;
-                in_profile = entry->profile != NULL;
-                found = entry->text;
+                if (entry->id == id && text_equal(entry->profile, profile))
+                        found = entry->text;
         }
         return found;
+}
+
+/* What the configuration says for a profile: itself, those it extends, then the general part. */
+static const char *
+configured(const struct config *config, size_t index, enum option_id id)
+{
+        const struct config_profile *lineage[CONFIG_DEPTH];
+        size_t count = config_lineage(config, config->profiles[index].name, lineage);
+        const char *found = NULL;
+
+        for (size_t i = 0; !found && i < count; i++)
+                found = said_in(config, lineage[i]->name, id);
+        return found ? found : said_in(config, NULL, id);
 }
 
 /* Are all profiles meant?  Not where one is chosen, nor where the command line says it itself. */
@@ -73,7 +81,7 @@ take_cas(const struct command *command, size_t first, struct identity_wish *out)
         if (out->wish.ca_count)
                 return;
         for (size_t i = 0; every_profile(command, OPTION_CA) && i < config->profile_count; i++) {
-                const char *ca = configured(config, config->profiles[i], OPTION_CA);
+                const char *ca = configured(config, i, OPTION_CA);
 
                 if (ca)
                         add_ca(out, ca);
@@ -126,10 +134,10 @@ take_templates(const struct command *command, struct identity_wish *out, struct 
         if (!every_profile(command, OPTION_TEMPLATE))
                 return add_templates(out, given ? given : usual_template, err);
         for (size_t i = 0; i < config->profile_count; i++) {
-                const char *text = configured(config, config->profiles[i], OPTION_TEMPLATE);
+                const char *text = configured(config, i, OPTION_TEMPLATE);
 
                 if (!add_templates(out, text ? text : usual_template, err))
-                        return error_about(err, "profile '%s'", config->profiles[i]);
+                        return error_about(err, "profile '%s'", config->profiles[i].name);
         }
         return true;
 }
