@@ -162,6 +162,8 @@ pca_write_issue(const struct pca_issue *issue)
         char *pem = issue->csr_pem ? text_copy(issue->csr_pem) : pem_of_csr(issue->csr);
         CLEANUP(free_cleanup) char *blob = base64_encode(view_text(pem));
 
+        if (issue->api_passthrough)
+                cJSON_AddRawToObject(json, "ApiPassthrough", issue->api_passthrough);
         cJSON_AddStringToObject(json, "Csr", blob);
         cJSON_AddStringToObject(json, "SigningAlgorithm", issue->signing_algorithm);
         if (issue->template_arn)
@@ -340,6 +342,8 @@ pca_authority_clear(struct pca_authority *authority)
         free(authority->signing_algorithm);
         free(authority->subject);
         free(authority->usage_mode);
+        free(authority->crl_host);
+        free(authority->ocsp_host);
         *authority = (struct pca_authority){ 0 };
 }
 
@@ -439,12 +443,49 @@ is_enabled(const cJSON *json, const char *name)
         return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(part, "Enabled"));
 }
 
+/* CrlDistributionPointExtensionConfiguration. */
+static bool
+omits_crl_points(const cJSON *crl)
+{
+        const cJSON *extension =
+                cJSON_GetObjectItemCaseSensitive(crl, "CrlDistributionPointExtensionConfiguration");
+
+        return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(extension, "OmitExtension"));
+}
+
+static const char *
+crl_host(const cJSON *crl)
+{
+        const char *name = text_member(crl, "CustomCname");
+
+        return name && *name ? name : text_member(crl, "S3BucketName");
+}
+
+struct issuer_facts
+pca_issuer_facts(const struct pca_authority *authority)
+{
+        return (struct issuer_facts){
+                .described = authority->status != NULL,
+                .short_lived = text_equal(authority->usage_mode, "SHORT_LIVED_CERTIFICATE"),
+                .crl_enabled = authority->crl_enabled && !authority->crl_omitted,
+                .ocsp_enabled = authority->ocsp_enabled,
+                .crl_host = authority->crl_host,
+                .ocsp_host = authority->ocsp_host,
+                .not_after = authority->not_after,
+                .subject = authority->subject,
+                .key_algorithm = authority->key_algorithm,
+        };
+}
+
 static bool
 read_authority(const cJSON *json, struct pca_authority *out)
 {
         const cJSON *configuration =
                 cJSON_GetObjectItemCaseSensitive(json, "CertificateAuthorityConfiguration");
         const cJSON *revocation = cJSON_GetObjectItemCaseSensitive(json, "RevocationConfiguration");
+
+        const cJSON *crl = cJSON_GetObjectItemCaseSensitive(revocation, "CrlConfiguration");
+        const cJSON *ocsp = cJSON_GetObjectItemCaseSensitive(revocation, "OcspConfiguration");
 
         *out = (struct pca_authority){
                 .arn = text_copy(text_member(json, "Arn")),
@@ -458,7 +499,10 @@ read_authority(const cJSON *json, struct pca_authority *out)
                 .subject = subject_text(cJSON_GetObjectItemCaseSensitive(configuration, "Subject")),
                 .usage_mode = text_copy(text_member(json, "UsageMode")),
                 .crl_enabled = is_enabled(revocation, "CrlConfiguration"),
+                .crl_omitted = omits_crl_points(crl),
                 .ocsp_enabled = is_enabled(revocation, "OcspConfiguration"),
+                .crl_host = text_copy(crl_host(crl)),
+                .ocsp_host = text_copy(text_member(ocsp, "OcspCustomCname")),
         };
         bool good = out->arn && out->status && take_time(json, "NotBefore", &out->not_before) &&
                     take_time(json, "NotAfter", &out->not_after) &&

@@ -9,6 +9,9 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "order/issuer.h"
+#include "order/order.h"
+#include "order/template.h"
 
 /* The parts of "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/…". */
 struct ca_arn {
@@ -34,7 +37,14 @@ struct pca_issue {
         int64_t validity_value;
         int64_t not_before; /* 0: none */
         const char *idempotency_token;
+        const char *api_passthrough; /* JSON of pca_write_passthrough(), or NULL */
 };
+
+/*
+ * ApiPassthrough, of the wishes that go through the API under that template (order/content.h) and
+ * for which passthrough_check() holds; NULL where nothing does.  The caller frees.
+ */
+char *pca_write_passthrough(const struct wishes *wishes, const struct template_facts *facts);
 
 char *pca_write_issue(const struct pca_issue *issue);
 bool pca_read_issue(struct view body, char **certificate_arn, struct error *err) MUST_CHECK;
@@ -63,9 +73,15 @@ struct pca_authority {
         int64_t not_after; /* 0: not known */
         int64_t created_at;
         bool crl_enabled;
+        bool crl_omitted; /* CRLs are written, but certificates do not say where */
         bool ocsp_enabled;
+        char *crl_host;  /* CustomCname of the CRLs, else their bucket; or NULL */
+        char *ocsp_host; /* OcspCustomCname, or NULL */
 };
 void pca_authority_clear(struct pca_authority *authority);
+
+/* What counts for certificates, in the words of order/issuer.h; texts are borrowed. */
+struct issuer_facts pca_issuer_facts(const struct pca_authority *authority);
 
 char *pca_write_describe(const char *ca_arn);
 bool pca_read_describe(struct view body, struct pca_authority *out, struct error *err) MUST_CHECK;

@@ -123,20 +123,6 @@ static const char quota_text[] =
         "IssueCertificate 25 and GetCertificate 75 a second, in an account and Region; 1,000,000 "
         "certificates of a CA with one complete CRL";
 
-static struct issuer_facts
-issuer_of(const struct pca_authority *authority)
-{
-        return (struct issuer_facts){
-                .described = authority->status != NULL,
-                .short_lived = text_equal(authority->usage_mode, "SHORT_LIVED_CERTIFICATE"),
-                .crl_enabled = authority->crl_enabled,
-                .ocsp_enabled = authority->ocsp_enabled,
-                .not_after = authority->not_after,
-                .subject = authority->subject,
-                .key_algorithm = authority->key_algorithm,
-        };
-}
-
 static void
 write_rows(struct buf *out, const struct prediction *prediction)
 {
@@ -145,14 +131,15 @@ write_rows(struct buf *out, const struct prediction *prediction)
                 const struct predicted_row *row = &prediction->rows[i];
                 CLEANUP(free_cleanup) char *value = show_printable(row->value);
 
-                buf_format(out, "%-28s %-9s %s%s\n", row->field, predict_source_name(row->source),
+                buf_format(out, "%-28s %-9s %s%s\n", field_name(row->field),
+                           source_name(row->source),
                            row->critical == ANSWER_YES ? "critical, " : "", value);
         }
         for (size_t i = 0; i < prediction->drop_count; i++) {
                 const struct predicted_drop *drop = &prediction->drops[i];
 
-                buf_format(out, "%-28s %-9s %s: %s\n", drop->field, "dropped", drop->value,
-                           drop->rule);
+                buf_format(out, "%-28s %-9s %s: %s\n", field_name(drop->field), "dropped",
+                           drop->value, drop->rule);
         }
         if (prediction->warning_count)
                 buf_add_text(out, "\n");
@@ -171,20 +158,20 @@ add_rows(cJSON *plan, const struct prediction *prediction)
                 const struct predicted_row *row = &prediction->rows[i];
                 cJSON *json = cJSON_CreateObject();
 
-                show_add_text(json, "field", row->field);
+                show_add_text(json, "field", field_name(row->field));
                 show_add_text(json, "value", row->value);
                 if (row->critical == ANSWER_UNKNOWN)
                         cJSON_AddNullToObject(json, "critical");
                 else
                         cJSON_AddBoolToObject(json, "critical", row->critical == ANSWER_YES);
-                show_add_text(json, "from", predict_source_name(row->source));
+                show_add_text(json, "from", source_name(row->source));
                 cJSON_AddItemToArray(rows, json);
         }
         for (size_t i = 0; i < prediction->drop_count; i++) {
                 const struct predicted_drop *drop = &prediction->drops[i];
                 cJSON *json = cJSON_CreateObject();
 
-                show_add_text(json, "field", drop->field);
+                show_add_text(json, "field", field_name(drop->field));
                 show_add_text(json, "value", drop->value);
                 show_add_text(json, "rule", drop->rule);
                 cJSON_AddBoolToObject(json, "wished", drop->lost);
@@ -268,7 +255,7 @@ static bool
 foretell(struct command *command, struct order *order, const struct pca_authority *authority,
          struct error *err)
 {
-        const struct issuer_facts issuer = issuer_of(authority);
+        const struct issuer_facts issuer = pca_issuer_facts(authority);
         struct wishes *wishes = &order->wishes;
         CLEANUP(prediction_clear) struct prediction prediction;
 

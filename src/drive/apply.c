@@ -453,32 +453,106 @@ knows_clock(struct conductor *conductor, struct ride *ride, struct ca *ca)
         return true;
 }
 
+/*
+ * The certificate holds what only the CA's configuration can explain, and that was not asked for
+ * yet in this run: true while the answer is awaited.  Whoever may not or cannot ask is told in a
+ * note instead.
+ */
+static bool
+asks_configuration(struct conductor *conductor, struct ca *ca, const struct comparison *found)
+{
+        struct error ignored = { 0 };
+        struct aws_client *aws = found->wants_issuer && ca->describe.state == KNOWLEDGE_NONE
+                                         ? conductor_aws(conductor, &ignored)
+                                         : NULL;
+
+        if (aws)
+                ca_ask_describe(ca, aws);
+        return ca->describe.state == KNOWLEDGE_ASKED;
+}
+
+/* What was allowed to differ, and what should be known, on one line for a person. */
+static void
+note_comparison(struct ride *ride, const struct comparison *found)
+{
+        CLEANUP(buf_cleanup) struct buf text = { 0 };
+
+        buf_add(&text, view_buf(&found->allowed));
+        buf_add(&text, view_buf(&found->notes));
+        if (!text.len || ride->notes)
+                return;
+        text.len--; /* the last line's end */
+        for (size_t i = 0; i < text.len; i++) {
+                if (text.data[i] == '\n')
+                        text.data[i] = ';';
+        }
+        ride->notes = text_copy_length(text.data, text.len);
+}
+
+/* What the wishes ask for came: it goes on to be delivered. */
+static void
+accept_certificate(struct ride *ride, const struct ca *ca, const struct buf *path,
+                   const struct comparison *found)
+{
+        struct order *order = ride->order;
+
+        buf_set(&order->chain, view_buf(path));
+        buf_set(&order->root, view_buf(&ca->root));
+        text_assign(&order->differences, found->allowed.len ? buf_text(&found->allowed) : NULL);
+        note_comparison(ride, found);
+        deliver_plan(order);
+        ride_note(ride, ORDER_VERIFIED, "verified", EVENT_VERIFIED);
+}
+
+/* The verdict is kept with all its reasons; the certificate stays where it is, in the ledger. */
+static void
+quarantine(struct ride *ride, const struct comparison *found, struct error *err)
+{
+        struct order *order = ride->order;
+
+        error_about(err, "order %lld '%s'", (long long)order->number, order->wishes.name);
+        if (err->kind != ERROR_NOT_AS_ASKED) {
+                ride_stop(ride, err);
+                return;
+        }
+        if (found->differences.len)
+                text_assign(&order->differences, buf_text(&found->differences));
+        err->next[0] = '\0';
+        error_advise(err,
+                     "it was not delivered and never will be; p11cert show %lld says all that "
+                     "differs; revoke it with: p11cert revoke %lld --reason superseded",
+                     (long long)order->number, (long long)order->number);
+        ride_stop(ride, err);
+}
+
 void
 ride_judge(struct conductor *conductor, struct ride *ride, struct ca *ca)
 {
         struct order *order = ride->order;
         CLEANUP(buf_cleanup) struct buf path = { 0 };
-        CLEANUP(buf_cleanup) struct buf differences = { 0 };
+        CLEANUP(comparison_clear) struct comparison found = { 0 };
         struct error err = { 0 };
         int64_t offset = conductor->aws ? aws_clock_offset(conductor->aws) : 0;
         int64_t sent_at = order_sent_at(order, clock_now(), clock_boot_ms(), conductor->boot_id);
+        const struct issuer_facts issuer = ca_issuer_facts(ca);
         struct certificate_expectation expected = {
                 .csr = view_buf(&order->csr),
                 .chain = view_buf(&order->chain),
                 .root = view_buf(&ca->root),
                 .asked_at = sent_at ? sent_at + offset : 0,
                 .received_at = order->issued_at ? order->issued_at + offset : 0,
-                .ca_not_after = ca_not_after(ca),
+                .ca_not_after = issuer.not_after,
+                .issuer = &issuer,
                 .now = clock_now() + offset,
         };
+        bool good = note_certificate(order, &err) &&
+                    certificate_judge(&order->wishes, view_buf(&order->certificate), &expected,
+                                      &path, &found, &err);
 
-        if (note_certificate(order, &err) &&
-            certificate_judge(&order->wishes, view_buf(&order->certificate), &expected, &path,
-                              &differences, &err)) {
-                buf_set(&order->chain, view_buf(&path));
-                buf_set(&order->root, view_buf(&ca->root));
-                deliver_plan(order);
-                ride_note(ride, ORDER_VERIFIED, "verified", EVENT_VERIFIED);
+        if (asks_configuration(conductor, ca, &found))
+                return;
+        if (good) {
+                accept_certificate(ride, ca, &path, &found);
                 return;
         }
         if (ca_chain_has_other_root(ca, view_buf(&order->chain))) {
@@ -493,11 +567,5 @@ ride_judge(struct conductor *conductor, struct ride *ride, struct ca *ca)
         }
         if (error_is_verdict(err.kind) && !knows_clock(conductor, ride, ca))
                 return;
-        error_about(&err, "order %lld '%s'", (long long)order->number, order->wishes.name);
-        if (err.kind == ERROR_NOT_AS_ASKED)
-                error_advise(&err,
-                             "it was not delivered; `p11cert show %lld` says all that "
-                             "differs; revoke it with: p11cert revoke %lld",
-                             (long long)order->number, (long long)order->number);
-        ride_stop(ride, &err);
+        quarantine(ride, &found, &err);
 }

@@ -318,3 +318,13 @@ ca_is_short_lived(const struct ca *ca)
 {
         return text_equal(ca->facts.usage_mode, "SHORT_LIVED_CERTIFICATE");
 }
+
+struct issuer_facts
+ca_issuer_facts(const struct ca *ca)
+{
+        struct issuer_facts facts = pca_issuer_facts(&ca->facts);
+
+        facts.described = ca->describe.state == KNOWLEDGE_KNOWN;
+        facts.not_after = ca_not_after(ca);
+        return facts;
+}

@@ -7,6 +7,7 @@
 #include "aws/client.h"
 #include "aws/pca.h"
 #include "drive/batch.h"
+#include "order/issuer.h"
 
 enum knowledge {
         KNOWLEDGE_NONE,  /* not asked */
@@ -81,6 +82,9 @@ const char *ca_signing_algorithm(const struct ca *ca, struct error *err);
 int64_t ca_not_after(const struct ca *ca);
 
 bool ca_is_short_lived(const struct ca *ca);
+
+/* What counts for certificates; texts are borrowed from the CA. */
+struct issuer_facts ca_issuer_facts(const struct ca *ca);
 
 /*
  * The reason why a chain does not end in ca->root may be that the CA has another root now: is

@@ -267,12 +267,7 @@ choose_id(struct order *order)
 static bool
 check_outlook(const struct order *order, const struct ca *ca, struct error *err)
 {
-        const struct issuer_facts issuer = {
-                .described = ca->describe.state == KNOWLEDGE_KNOWN,
-                .short_lived = ca_is_short_lived(ca),
-                .not_after = ca_not_after(ca),
-                .key_algorithm = ca->facts.key_algorithm,
-        };
+        const struct issuer_facts issuer = ca_issuer_facts(ca);
         CLEANUP(prediction_clear) struct prediction prediction;
 
         predict(&order->wishes, view_buf(&order->csr), &issuer, clock_now(), &prediction);
@@ -375,6 +370,12 @@ compose_request(struct conductor *conductor, struct ride *ride, const struct ca 
                               &issue.validity_value, err))
                 return false;
         random_uuid(token);
+        CLEANUP(free_cleanup)
+        char *passthrough = pca_write_passthrough(
+                &order->wishes,
+                order->wishes.template_arn ? template_of_arn(order->wishes.template_arn) : NULL);
+
+        issue.api_passthrough = passthrough;
         CLEANUP(free_cleanup) char *body = pca_write_issue(&issue);
 
         buf_set(&order->request, view_text(body));

@@ -71,7 +71,7 @@ drive_import(const struct drive_options *options, struct order *order, struct vi
 {
         CLEANUP(buf_cleanup) struct buf root = { 0 };
         CLEANUP(buf_cleanup) struct buf path = { 0 };
-        CLEANUP(buf_cleanup) struct buf differences = { 0 };
+        CLEANUP(comparison_clear) struct comparison found = { 0 };
         struct certificate_facts facts = { 0 };
         int64_t now = clock_now();
 
@@ -86,7 +86,7 @@ drive_import(const struct drive_options *options, struct order *order, struct vi
                 .now = now,
         };
 
-        if (!certificate_judge(&order->wishes, certificate, &expected, &path, &differences, err) ||
+        if (!certificate_judge(&order->wishes, certificate, &expected, &path, &found, err) ||
             !certificate_facts_read(certificate, &facts, err))
                 return error_about(err, "order %lld '%s'", (long long)order->number,
                                    order->wishes.name);
@@ -102,6 +102,7 @@ drive_import(const struct drive_options *options, struct order *order, struct vi
         order->issued_at = now;
         order->held = false;
         order->error = (struct error){ 0 };
+        text_assign(&order->differences, found.allowed.len ? buf_text(&found.allowed) : NULL);
         deliver_plan(order);
         if (!ledger_begin(options->ledger, err))
                 return false;

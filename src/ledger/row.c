@@ -202,6 +202,8 @@ static const struct column {
         UNSIGNED("path_length", wishes.path_length),
         WORD("csr_hash", wishes.hash, hash_words),
         LIST("allowed_differences", wishes.allowed, wishes.allowed_count),
+        UNSIGNED("over_csr", wishes.over_csr),
+        TEXT("differences", differences),
 };
 
 /* Where row_select_text() puts what is not a column of `orders`. */

@@ -160,8 +160,12 @@ static const char identities[] = "CREATE TABLE identities ("
                                  " at INTEGER NOT NULL"
                                  ") STRICT, WITHOUT ROWID;";
 
+/* What was asked for over a CSR that somebody else made, and what the certificate differs in. */
+static const char over_csr[] = "ALTER TABLE orders ADD COLUMN over_csr INTEGER;"
+                               "ALTER TABLE orders ADD COLUMN differences TEXT;";
+
 /* Migration i brings a file of version i to version i + 1. */
-static const char *const migrations[] = { first, second, identities };
+static const char *const migrations[] = { first, second, identities, over_csr };
 
 bool
 schema_is_current(int64_t version)

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "order/issuer.h"
 #include "order/order.h"
 
 /* What p11cert shows and records of a certificate.  Owns its texts. */
@@ -77,27 +78,48 @@ struct certificate_expectation {
                                  only dates that were asked for as dates are held */
         int64_t received_at;  /* when the certificate came; 0: `now` */
         int64_t ca_not_after; /* 0: not known, the issuer's own end is taken */
+        const struct issuer_facts *issuer; /* or NULL: nothing is known of the CA's configuration */
         int64_t now;
 };
 
+/* What a comparison found; texts of a line each, "key usage: asked digitalSignature, missing". */
+struct comparison {
+        struct buf differences; /* all that keep the certificate from being delivered */
+        struct buf allowed;     /* those that the wishes allow by name */
+        struct buf notes;       /* what is no difference and should be known */
+        bool wants_issuer;      /* a note would not be there if the CA's configuration were known */
+};
+
+void comparison_clear(struct comparison *comparison);
+
 /*
- * Is this the certificate that was asked for?  Same public key as the CSR; chain to the root;
- * subject and SANs as asked (as sets, order does not matter); key usages and extended ones as the
- * template promises (order/template.h; of an unknown template only CA:FALSE is held); CA:FALSE;
- * no extension nobody asked for (AIA, CRL distribution points, SKI, AKI, policies that were asked
- * for are known); NotBefore at most 65 minutes before asking when none was asked, exactly when it
- * was; NotAfter within 5 minutes of what was asked.  A usage or policy that was wished for and that
- * the template drops is a difference; what a given CSR (--csr) asks for beyond names is not.  A
- * leaf without basicConstraints is no CA either, and which extensions are critical is not held.
+ * Is this the certificate that was asked for, extension by extension?  What comes of the request
+ * under its template (order/content.h) and every wish have to be there, and nothing else:
  *
- * differences  appended, a line each in words that a person understands: "subject: asked CN=a, got
- *              CN=b".  All of them, not only the first.
+ * - the public key of the CSR; the chain to the root; a serial number, version and signature as
+ *   they should be
+ * - the subject, and the alternative names as a set; a subject that went through the API as a set
+ *   of attributes, whose order is the service's
+ * - CA:FALSE, or what a CA's template says; a leaf without basicConstraints is no CA either
+ * - key usages, extended ones and policies with their practice statements, as sets; of a template
+ *   that is not known only what was wished for
+ * - every other extension by OID, value and whether it is critical; which of the standard ones are
+ *   critical is not held
+ * - NotBefore at most 65 minutes before asking when none was asked, exactly when it was; NotAfter
+ *   within 5 minutes of what was asked
+ *
+ * No differences: key identifiers, and CRL distribution points and authority information access
+ * that follow from the CA's revocation configuration; where that is not known they are noted.  A
+ * wish that the template drops is a difference; what a given CSR (--csr) holds beyond names is not.
+ * What the wishes allow by name is told apart.
+ *
  * path         out as in certificate_chain()
+ * found        out; the caller clears
  * errors       ERROR_NOT_AS_ASKED with the first difference and how many more there are
  */
 bool certificate_judge(const struct wishes *wishes, struct view certificate,
                        const struct certificate_expectation *expected, struct buf *path,
-                       struct buf *differences, struct error *err) MUST_CHECK;
+                       struct comparison *found, struct error *err) MUST_CHECK;
 
 /* Does `signature` over `message` verify with the public key (SPKI)?  ERROR_NOT_PROVED if not. */
 bool signature_verify(struct view spki, enum hash hash, struct view message, struct view signature,

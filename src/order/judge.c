@@ -7,10 +7,9 @@
 
 #include "base/clock.h"
 #include "order/cert.h"
-#include "order/extension.h"
+#include "order/content.h"
+#include "order/field.h"
 #include "order/name.h"
-#include "order/oid.h"
-#include "order/template.h"
 #include "order/text_list.h"
 #include "order/x509.h"
 
@@ -29,15 +28,26 @@ struct judgement {
         X509_REQ *request;
         struct extensions got;
         struct extensions sent; /* the request's */
-        struct usages given;    /* what the template gives for that request */
-        struct buf *differences;
+        struct content given;   /* what the template gives for that request */
+        struct comparison *found;
         size_t count;
         char first[256];
 };
 
-static void __attribute__((format(printf, 2, 3)))
-differ(struct judgement *judgement, const char *format, ...)
+void
+comparison_clear(struct comparison *comparison)
 {
+        buf_clear(&comparison->differences);
+        buf_clear(&comparison->allowed);
+        buf_clear(&comparison->notes);
+        *comparison = (struct comparison){ 0 };
+}
+
+/* A difference in a field, of the extension `oid` where that is one of many (else NULL). */
+static void __attribute__((format(printf, 4, 5)))
+differ(struct judgement *judgement, enum field field, const char *oid, const char *format, ...)
+{
+        const struct wishes *wishes = judgement->wishes;
         CLEANUP(free_cleanup) char *text = NULL;
         va_list arguments;
 
@@ -45,9 +55,14 @@ differ(struct judgement *judgement, const char *format, ...)
         if (vasprintf(&text, format, arguments) < 0)
                 abort();
         va_end(arguments);
+        if (field_is_allowed(wishes->allowed, wishes->allowed_count, field, oid)) {
+                buf_format(&judgement->found->allowed, "%s: %s\n", field_name(field), text);
+                return;
+        }
         if (judgement->count++ == 0)
-                snprintf(judgement->first, sizeof(judgement->first), "%s", text);
-        buf_format(judgement->differences, "%s\n", text);
+                snprintf(judgement->first, sizeof(judgement->first), "%s: %s", field_name(field),
+                         text);
+        buf_format(&judgement->found->differences, "%s: %s\n", field_name(field), text);
 }
 
 /* -- key, names --------------------------------------------------------------------------- */
@@ -61,7 +76,7 @@ judge_key(struct judgement *judgement)
 
         x509_spki(judgement->certificate, &key);
         if (len <= 0 || !view_equal(view_buf(&key), view_of(sent, (size_t)len)))
-                differ(judgement, "public key: it is not the key of the request");
+                differ(judgement, FIELD_PUBLIC_KEY, NULL, "it is not the key of the request");
         OPENSSL_free(sent);
 }
 
@@ -69,6 +84,7 @@ static void
 judge_subject(struct judgement *judgement)
 {
         const X509_NAME *got = X509_get_subject_name(judgement->certificate);
+        bool by_api = judgement->given.subject_from == SOURCE_API;
         struct error ignored = { 0 };
         X509_NAME *wished = NULL;
 
@@ -76,28 +92,29 @@ judge_subject(struct judgement *judgement)
         if (!judgement->wishes->subject ||
             !subject_parse(judgement->wishes->subject, &wished, &ignored))
                 wished = X509_NAME_dup(X509_REQ_get_subject_name(judgement->request));
-        if (!wished || !subject_equal(wished, got)) {
+        if (!wished ||
+            !(subject_equal(wished, got) || (by_api && subject_same_attributes(wished, got)))) {
                 CLEANUP(free_cleanup) char *asked = wished ? subject_format(wished) : NULL;
                 CLEANUP(free_cleanup) char *text = subject_format(got);
 
-                differ(judgement, "subject: asked %s, got %s", asked && *asked ? asked : "none",
-                       *text ? text : "none");
+                differ(judgement, FIELD_SUBJECT, NULL, "asked %s, got %s",
+                       asked && *asked ? asked : "none", *text ? text : "none");
         }
         X509_NAME_free(wished);
 }
 
 /* Tell what is in one list and not in the other. */
 static void
-judge_lists(struct judgement *judgement, const char *what, char *const *asked, size_t asked_count,
+judge_lists(struct judgement *judgement, enum field field, char *const *asked, size_t asked_count,
             char *const *got, size_t got_count, const char *(*name)(const char *text))
 {
         for (size_t i = 0; i < asked_count; i++) {
                 if (!text_list_has(got, got_count, asked[i]))
-                        differ(judgement, "%s: asked %s, missing", what, name(asked[i]));
+                        differ(judgement, field, NULL, "asked %s, missing", name(asked[i]));
         }
         for (size_t i = 0; i < got_count; i++) {
                 if (!text_list_has(asked, asked_count, got[i]))
-                        differ(judgement, "%s: got %s, not asked for", what, name(got[i]));
+                        differ(judgement, field, NULL, "got %s, not asked for", name(got[i]));
         }
 }
 
@@ -110,9 +127,8 @@ plain_name(const char *text)
 static void
 judge_sans(struct judgement *judgement)
 {
-        judge_lists(judgement, "alternative name", judgement->wishes->sans,
-                    judgement->wishes->san_count, judgement->got.sans, judgement->got.san_count,
-                    plain_name);
+        judge_lists(judgement, FIELD_SANS, judgement->wishes->sans, judgement->wishes->san_count,
+                    judgement->got.sans, judgement->got.san_count, plain_name);
 }
 
 /* -- what it is good for ------------------------------------------------------------------ */
@@ -127,44 +143,42 @@ static void
 judge_basic_constraints(struct judgement *judgement)
 {
         const struct extensions *got = &judgement->got;
-        bool ca = judgement->facts && judgement->facts->is_ca;
-        int length = judgement->facts ? judgement->facts->path_length : -1;
+        unsigned wished = judgement->wishes->path_length;
+        bool ca = wished || (judgement->facts && judgement->facts->is_ca);
+        int length = wished             ? (int)wished - 1
+                     : judgement->facts ? judgement->facts->path_length
+                                        : -1;
 
         if (ca && !got->is_ca)
-                differ(judgement, "basic constraints: asked CA:TRUE, got %s",
+                differ(judgement, FIELD_BASIC_CONSTRAINTS, NULL, "asked CA:TRUE, got %s",
                        got->has_basic_constraints ? "CA:FALSE" : "none");
         /* Where a leaf has none at all it says CA:FALSE, too: RFC 5280, 4.2.1.9. */
         if (!ca && got->is_ca)
-                differ(judgement, "basic constraints: asked CA:FALSE, got CA:TRUE");
+                differ(judgement, FIELD_BASIC_CONSTRAINTS, NULL, "asked CA:FALSE, got CA:TRUE");
         if (ca != got->is_ca || got->path_length == length)
                 return;
         CLEANUP(free_cleanup) char *asked_text = length_text(length);
         CLEANUP(free_cleanup) char *got_text = length_text(got->path_length);
 
-        differ(judgement, "basic constraints: asked %s path length, got %s", asked_text, got_text);
+        differ(judgement, FIELD_BASIC_CONSTRAINTS, NULL, "asked %s path length, got %s", asked_text,
+               got_text);
 }
 
 /* Whatever the request asked for and the template would drop was expected to be dropped, unless
- * it was wished for here: then the request was ours. */
+ * it was wished for here. */
 static bool
-holds_wishes(const struct judgement *judgement)
+holds_wishes(const struct judgement *judgement, enum wish_part part)
 {
-        return !judgement->wishes->csr_given;
-}
-
-static bool
-passes_csr(const struct judgement *judgement)
-{
-        return judgement->facts && judgement->facts->csr_passthrough;
+        return wish_is_ours(judgement->wishes, part);
 }
 
 /* What the certificate has to carry: what the template gives, and what was wished for. */
 static unsigned
 expected_key_usage(const struct judgement *judgement)
 {
-        unsigned expected = judgement->given.key_usage;
+        unsigned expected = judgement->given.usages.key_usage;
 
-        if (holds_wishes(judgement))
+        if (holds_wishes(judgement, WISH_KEY_USAGE))
                 expected |= judgement->wishes->usages.key_usage;
         return expected;
 }
@@ -178,9 +192,9 @@ judge_key_usage(struct judgement *judgement)
         CLEANUP(free_cleanup) char *added = key_usage_format(got & ~expected);
 
         if (*missing)
-                differ(judgement, "key usage: asked %s, missing", missing);
+                differ(judgement, FIELD_KEY_USAGE, NULL, "asked %s, missing", missing);
         if (*added && judgement->facts)
-                differ(judgement, "key usage: got %s, not asked for", added);
+                differ(judgement, FIELD_KEY_USAGE, NULL, "got %s, not asked for", added);
 }
 
 static void
@@ -196,18 +210,18 @@ static void
 judge_extended_usage(struct judgement *judgement)
 {
         const struct usages *wished = &judgement->wishes->usages;
-        const struct usages *given = &judgement->given;
+        const struct usages *given = &judgement->given.usages;
         const struct usages *got = &judgement->got.usages;
         char **expected = NULL;
         size_t count = 0;
 
         add_all(&expected, &count, given->extended, given->extended_count);
-        if (holds_wishes(judgement))
+        if (holds_wishes(judgement, WISH_EXTENDED))
                 add_all(&expected, &count, wished->extended, wished->extended_count);
         /* Of an unknown template only what was wished for is known. */
         if (!judgement->facts)
                 add_all(&expected, &count, got->extended, got->extended_count);
-        judge_lists(judgement, "extended key usage", expected, count, got->extended,
+        judge_lists(judgement, FIELD_EXTENDED_USAGE, expected, count, got->extended,
                     got->extended_count, extended_usage_name);
         text_list_free(expected, count);
 }
@@ -216,73 +230,134 @@ static void
 judge_policies(struct judgement *judgement)
 {
         const struct usages *wished = &judgement->wishes->usages;
-        const struct usages *given = &judgement->given;
+        const struct usages *given = &judgement->given.usages;
         char **expected = NULL;
         size_t count = 0;
 
         add_all(&expected, &count, given->policies, given->policy_count);
-        if (holds_wishes(judgement))
+        if (holds_wishes(judgement, WISH_POLICIES))
                 add_all(&expected, &count, wished->policies, wished->policy_count);
-        judge_lists(judgement, "policy", expected, count, judgement->got.usages.policies,
+        judge_lists(judgement, FIELD_POLICIES, expected, count, judgement->got.usages.policies,
                     judgement->got.usages.policy_count, plain_name);
         text_list_free(expected, count);
 }
 
 /* -- other extensions --------------------------------------------------------------------- */
 
-/* Held by a judge of their own, or free for the CA to set. */
-static bool
-is_known_extension(const X509_EXTENSION *extension)
-{
-        static const int known[] = { NID_basic_constraints,       NID_key_usage,
-                                     NID_ext_key_usage,           NID_certificate_policies,
-                                     NID_subject_alt_name,        NID_info_access,
-                                     NID_crl_distribution_points, NID_subject_key_identifier,
-                                     NID_authority_key_identifier };
-        /* OpenSSL only reads here. */
-        int nid = OBJ_obj2nid(X509_EXTENSION_get_object((X509_EXTENSION *)(uintptr_t)extension));
+#define CRL_POINTS "2.5.29.31"
+#define INFORMATION_ACCESS "1.3.6.1.5.5.7.1.1"
 
-        for (size_t i = 0; i < ARRAY_LENGTH(known); i++) {
-                if (known[i] == nid)
+static enum field
+field_of(const char *oid)
+{
+        if (strcmp(oid, CRL_POINTS) == 0)
+                return FIELD_CRL_POINTS;
+        return strcmp(oid, INFORMATION_ACCESS) == 0 ? FIELD_INFORMATION_ACCESS : FIELD_EXTENSION;
+}
+
+/* "1.2.3", or nothing where the field says it already. */
+static const char *
+label_of(enum field field, const char *oid)
+{
+        return field == FIELD_EXTENSION ? oid : "it";
+}
+
+/* Does the value (hex of DER) hold that host's name?  It stands there as it is: IA5String. */
+static bool
+names_host(const char *normal, const char *host)
+{
+        CLEANUP(free_cleanup) char *hex = hex_encode(view_text(host));
+
+        return strstr(strchr(normal, ':'), hex) != NULL;
+}
+
+/*
+ * CRL distribution points and AIA are the CA's to write, where its configuration says so; the host
+ * that it names is in them.
+ */
+static void
+judge_of_configuration(struct judgement *judgement, enum field field, const char *normal)
+{
+        const struct issuer_facts *issuer = judgement->expected->issuer;
+        bool crl = field == FIELD_CRL_POINTS;
+
+        if (!issuer || !issuer->described) {
+                judgement->found->wants_issuer = true;
+                buf_format(&judgement->found->notes,
+                           "%s: there are some; whether the CA is configured so is not known\n",
+                           field_name(field));
+                return;
+        }
+        const char *host = crl ? issuer->crl_host : issuer->ocsp_host;
+
+        if (!(crl ? issuer->crl_enabled : issuer->ocsp_enabled))
+                differ(judgement, field, NULL, "got some, not asked for: the CA has %s off",
+                       crl ? "CRLs" : "OCSP");
+        else if (host && *host && !names_host(normal, host))
+                differ(judgement, field, NULL, "asked %s, as the CA is configured, got another",
+                       host);
+}
+
+/* One that was got and is not among those expected: another value, or nobody asked for it. */
+static void
+judge_unexpected(struct judgement *judgement, char *const *expected, size_t count,
+                 const char *normal)
+{
+        CLEANUP(free_cleanup) char *oid = extension_oid(normal);
+        enum field field = field_of(oid);
+
+        for (size_t i = 0; i < count; i++) {
+                CLEANUP(free_cleanup) char *other = extension_oid(expected[i]);
+
+                if (strcmp(other, oid) != 0)
+                        continue;
+                differ(judgement, field, oid, "asked %s, got %s", expected[i] + strlen(oid) + 1,
+                       normal + strlen(oid) + 1);
+                return;
+        }
+        if (field == FIELD_EXTENSION)
+                differ(judgement, field, oid, "got %s, not asked for", oid);
+        else
+                judge_of_configuration(judgement, field, normal);
+}
+
+static bool
+has_oid(char *const *list, size_t count, const char *oid)
+{
+        for (size_t i = 0; i < count; i++) {
+                CLEANUP(free_cleanup) char *other = extension_oid(list[i]);
+
+                if (strcmp(other, oid) == 0)
                         return true;
         }
         return false;
 }
 
-static bool
-has_extension(const STACK_OF(X509_EXTENSION) * list, X509_EXTENSION *wanted)
-{
-        int at = X509v3_get_ext_by_OBJ(list, X509_EXTENSION_get_object(wanted), -1);
-
-        return at >= 0 &&
-               ASN1_STRING_cmp(X509_EXTENSION_get_data(sk_X509_EXTENSION_value(list, at)),
-                               X509_EXTENSION_get_data(wanted)) == 0;
-}
-
 static void
-judge_other_extensions(struct judgement *judgement, const STACK_OF(X509_EXTENSION) * sent)
+judge_other_extensions(struct judgement *judgement)
 {
-        const STACK_OF(X509_EXTENSION) *got = X509_get0_extensions(judgement->certificate);
-        char oid[OID_TEXT];
+        const struct wishes *wishes = judgement->wishes;
+        const struct extensions *got = &judgement->got;
+        char **expected = NULL;
+        size_t count = 0;
 
-        if (judgement->got.problem[0])
-                differ(judgement, "extensions: %s", judgement->got.problem);
-        for (int i = 0; i < sk_X509_EXTENSION_num(got); i++) {
-                X509_EXTENSION *extension = sk_X509_EXTENSION_value(got, i);
-
-                if (is_known_extension(extension) ||
-                    (passes_csr(judgement) && has_extension(sent, extension)))
-                        continue;
-                differ(judgement, "extension: got %s, not asked for",
-                       oid_text(X509_EXTENSION_get_object(extension), oid));
+        if (got->problem[0])
+                differ(judgement, FIELD_FORM, NULL, "%s", got->problem);
+        add_all(&expected, &count, judgement->given.extensions, judgement->given.extension_count);
+        if (holds_wishes(judgement, WISH_EXTENSIONS))
+                add_all(&expected, &count, wishes->extensions, wishes->extension_count);
+        for (size_t i = 0; i < got->other_count; i++) {
+                if (!text_list_has(expected, count, got->others[i]))
+                        judge_unexpected(judgement, expected, count, got->others[i]);
         }
-        for (int i = 0; passes_csr(judgement) && i < sk_X509_EXTENSION_num(sent); i++) {
-                X509_EXTENSION *extension = sk_X509_EXTENSION_value(sent, i);
+        for (size_t i = 0; i < count; i++) {
+                CLEANUP(free_cleanup) char *oid = extension_oid(expected[i]);
+                enum field field = field_of(oid);
 
-                if (!is_known_extension(extension) && !has_extension(got, extension))
-                        differ(judgement, "extension: asked %s, missing",
-                               oid_text(X509_EXTENSION_get_object(extension), oid));
+                if (!has_oid(got->others, got->other_count, oid))
+                        differ(judgement, field, oid, "asked %s, missing", label_of(field, oid));
         }
+        text_list_free(expected, count);
 }
 
 /* -- form --------------------------------------------------------------------------------- */
@@ -296,12 +371,12 @@ judge_serial(struct judgement *judgement)
         int len = ASN1_STRING_length(serial);
 
         if (ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER)
-                differ(judgement, "serial number: %s is negative", text);
+                differ(judgement, FIELD_SERIAL, NULL, "%s is negative", text);
         else if (strspn(text, "0") == strlen(text))
-                differ(judgement, "serial number: it is zero");
+                differ(judgement, FIELD_SERIAL, NULL, "it is zero");
         /* A first bit that is set takes one byte more in DER. */
         else if (len + (bytes[0] >> 7) > SERIAL_BYTES)
-                differ(judgement, "serial number: %s is longer than 20 bytes", text);
+                differ(judgement, FIELD_SERIAL, NULL, "%s is longer than 20 bytes", text);
 }
 
 static void
@@ -312,14 +387,15 @@ judge_form(struct judgement *judgement)
         int bits = 0;
 
         if (X509_get_version(judgement->certificate) != X509_VERSION_3)
-                differ(judgement, "version: asked X.509 version 3, got %ld",
+                differ(judgement, FIELD_FORM, NULL, "asked X.509 version 3, got %ld",
                        X509_get_version(judgement->certificate) + 1);
         X509_get0_uids(judgement->certificate, &issuer_id, &subject_id);
         if (issuer_id || subject_id)
-                differ(judgement, "unique identifiers: got some, not asked for");
+                differ(judgement, FIELD_FORM, NULL, "got unique identifiers, not asked for");
         if (X509_get_signature_info(judgement->certificate, NULL, NULL, &bits, NULL) != 1 ||
             bits < STRONG_BITS)
-                differ(judgement, "signature: made with a weak or unknown algorithm (%s)",
+                differ(judgement, FIELD_SIGNATURE, NULL,
+                       "made with a weak or unknown algorithm (%s)",
                        OBJ_nid2ln(X509_get_signature_nid(judgement->certificate)));
         judge_serial(judgement);
 }
@@ -327,17 +403,18 @@ judge_form(struct judgement *judgement)
 /* -- dates -------------------------------------------------------------------------------- */
 
 static void
-differ_in_time(struct judgement *judgement, const char *what, int64_t from, int64_t until,
+differ_in_time(struct judgement *judgement, enum field field, int64_t from, int64_t until,
                int64_t got)
 {
         char earliest[CLOCK_TEXT], latest[CLOCK_TEXT], text[CLOCK_TEXT];
 
         if (from == until)
-                differ(judgement, "%s: asked %s, got %s", what, clock_format(from, earliest),
+                differ(judgement, field, NULL, "asked %s, got %s", clock_format(from, earliest),
                        clock_format(got, text));
         else
-                differ(judgement, "%s: asked %s to %s, got %s", what, clock_format(from, earliest),
-                       clock_format(until, latest), clock_format(got, text));
+                differ(judgement, field, NULL, "asked %s to %s, got %s",
+                       clock_format(from, earliest), clock_format(until, latest),
+                       clock_format(got, text));
 }
 
 /* When the CA answered; where that is not known, the latest it can have been. */
@@ -358,7 +435,7 @@ judge_not_before(struct judgement *judgement, int64_t got)
         if (!asked && !expected->asked_at)
                 return;
         if (got < from || got > until)
-                differ_in_time(judgement, "not before", from, until, got);
+                differ_in_time(judgement, FIELD_NOT_BEFORE, from, until, got);
 }
 
 /* NotAfter of the certificate's issuer: what `ca-end` means where the CA was not described. */
@@ -390,7 +467,7 @@ judge_not_after(struct judgement *judgement, int64_t got, const struct buf *path
         int64_t until = validity_end(validity, answered_at(expected), ca_end) + CLOCKS_S;
 
         if (got < from || got > until)
-                differ_in_time(judgement, "not after", from, until, got);
+                differ_in_time(judgement, FIELD_NOT_AFTER, from, until, got);
 }
 
 static void
@@ -400,11 +477,11 @@ judge_dates(struct judgement *judgement, const struct buf *path)
 
         if (!x509_time(X509_get0_notBefore(judgement->certificate), &not_before) ||
             !x509_time(X509_get0_notAfter(judgement->certificate), &not_after)) {
-                differ(judgement, "dates: they are not well formed");
+                differ(judgement, FIELD_FORM, NULL, "the dates are not well formed");
                 return;
         }
         if (not_after <= not_before)
-                differ(judgement, "dates: it ends before it begins");
+                differ(judgement, FIELD_FORM, NULL, "it ends before it begins");
         judge_not_before(judgement, not_before);
         judge_not_after(judgement, not_after, path);
 }
@@ -420,8 +497,8 @@ judge_chain(struct judgement *judgement, struct view certificate, struct buf *pa
         if (judgement->wishes->not_before > when)
                 when = judgement->wishes->not_before;
         if (!certificate_chain(certificate, expected->chain, expected->root, when, path, &err))
-                differ(judgement, "chain: %s%s%s%s", err.what, err.about[0] ? " (" : "", err.about,
-                       err.about[0] ? ")" : "");
+                differ(judgement, FIELD_CHAIN, NULL, "%s%s%s%s", err.what, err.about[0] ? " (" : "",
+                       err.about, err.about[0] ? ")" : "");
 }
 
 /* -- the judgement ------------------------------------------------------------------------ */
@@ -429,10 +506,11 @@ judge_chain(struct judgement *judgement, struct view certificate, struct buf *pa
 static void
 judge_all(struct judgement *judgement, struct view certificate, struct buf *path)
 {
-        STACK_OF(X509_EXTENSION) *sent = X509_REQ_get_extensions(judgement->request);
+        const struct issuer_facts *issuer = judgement->expected->issuer;
 
-        extensions_read(sent, &judgement->sent);
-        template_usages(judgement->facts, &judgement->sent.usages, &judgement->given);
+        request_content(judgement->wishes, judgement->expected->csr, &judgement->sent);
+        content_make(judgement->wishes, judgement->facts, &judgement->sent, issuer,
+                     &judgement->given);
         extensions_read(X509_get0_extensions(judgement->certificate), &judgement->got);
         judge_key(judgement);
         judge_subject(judgement);
@@ -441,14 +519,13 @@ judge_all(struct judgement *judgement, struct view certificate, struct buf *path
         judge_key_usage(judgement);
         judge_extended_usage(judgement);
         judge_policies(judgement);
-        judge_other_extensions(judgement, sent);
+        judge_other_extensions(judgement);
         judge_form(judgement);
         judge_chain(judgement, certificate, path);
         judge_dates(judgement, path);
-        usages_clear(&judgement->given);
+        content_clear(&judgement->given);
         extensions_clear(&judgement->sent);
         extensions_clear(&judgement->got);
-        sk_X509_EXTENSION_pop_free(sent, X509_EXTENSION_free);
 }
 
 static X509_REQ *
@@ -467,29 +544,30 @@ read_request(struct view csr)
 bool
 certificate_judge(const struct wishes *wishes, struct view certificate,
                   const struct certificate_expectation *expected, struct buf *path,
-                  struct buf *differences, struct error *err)
+                  struct comparison *found, struct error *err)
 {
-        CLEANUP(buf_cleanup) struct buf found = { 0 };
+        CLEANUP(buf_cleanup) struct buf issuers = { 0 };
+        *found = (struct comparison){ 0 };
         struct judgement judgement = {
                 .wishes = wishes,
                 .expected = expected,
                 .facts = wishes->template_arn ? template_of_arn(wishes->template_arn) : NULL,
                 .certificate = x509_read(certificate),
                 .request = read_request(expected->csr),
-                .differences = differences,
+                .found = found,
         };
 
         if (!judgement.request)
-                differ(&judgement, "request: the recorded request does not decode");
+                differ(&judgement, FIELD_FORM, NULL, "the recorded request does not decode");
         else if (!judgement.certificate)
-                differ(&judgement, "certificate: it is not one X.509 certificate in DER");
+                differ(&judgement, FIELD_FORM, NULL, "it is not one X.509 certificate in DER");
         else
-                judge_all(&judgement, certificate, &found);
+                judge_all(&judgement, certificate, &issuers);
         X509_free(judgement.certificate);
         X509_REQ_free(judgement.request);
         ERR_clear_error();
         if (judgement.count == 0) {
-                buf_set(path, view_buf(&found));
+                buf_set(path, view_buf(&issuers));
                 return true;
         }
         error_set(err, ERROR_NOT_AS_ASKED, "the certificate is not what was asked for: %s",

@@ -499,6 +499,43 @@ subject_equal(const X509_NAME *a, const X509_NAME *b)
         return X509_NAME_cmp(a, b) == 0;
 }
 
+/* "2.5.4.3=device-1" of each attribute; of one that is no text its encoding. */
+static void
+list_attributes(const X509_NAME *name, char ***list, size_t *count)
+{
+        for (int i = 0; i < X509_NAME_entry_count(name); i++) {
+                const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
+                CLEANUP(buf_cleanup) struct buf text = { 0 };
+                unsigned char *utf8 = NULL;
+                char oid[OID_TEXT];
+                int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
+
+                buf_format(&text, "%s=", oid_text(X509_NAME_ENTRY_get_object(entry), oid));
+                if (len >= 0)
+                        buf_add(&text, view_of(utf8, (size_t)len));
+                else
+                        write_hex(&text, X509_NAME_ENTRY_get_data(entry));
+                OPENSSL_free(utf8);
+                text_list_add(list, count, buf_text(&text));
+        }
+        ERR_clear_error();
+}
+
+bool
+subject_same_attributes(const X509_NAME *a, const X509_NAME *b)
+{
+        char **a_list = NULL, **b_list = NULL;
+        size_t a_count = 0, b_count = 0;
+
+        list_attributes(a, &a_list, &a_count);
+        list_attributes(b, &b_list, &b_count);
+        bool same = text_list_same(a_list, a_count, b_list, b_count);
+
+        text_list_free(a_list, a_count);
+        text_list_free(b_list, b_count);
+        return same;
+}
+
 char *
 subject_common_name(const X509_NAME *name)
 {

@@ -24,6 +24,9 @@ bool subject_parse(const char *text, X509_NAME **name, struct error *err) MUST_C
 /* RFC 4514 text of a name; the caller frees.  subject_parse() of it gives the same name. */
 char *subject_format(const X509_NAME *name);
 
+/* Do two names hold the same attributes as texts, equally often, in whatever order? */
+bool subject_same_attributes(const X509_NAME *a, const X509_NAME *b);
+
 /* Do two names compare equal (RFC 5280, 7.1, as X509_NAME_cmp does)? */
 bool subject_equal(const X509_NAME *a, const X509_NAME *b);
 

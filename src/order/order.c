@@ -58,6 +58,7 @@ order_free(struct order *order)
                 order->boot_id,        order->certificate_arn,  order->serial,
                 order->fingerprint,    order->file_certificate, order->file_chain,
                 order->file_fullchain, order->file_root,        order->revocation_reason,
+                order->differences,
         };
         struct buf *const bufs[] = {
                 &order->key_id,  &order->spki,        &order->old_key_sha256, &order->csr,

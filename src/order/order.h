@@ -39,6 +39,16 @@ enum order_format { FORMAT_PEM = 1, FORMAT_DER = 2, FORMAT_P7B = 4 };
 /* What a token says of something: yes, no, or it would not tell. */
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
 
+/* Parts of the wishes that a CSR or ApiPassthrough carries; a set of bits. */
+enum wish_part {
+        WISH_SUBJECT = 1,
+        WISH_SANS = 2,
+        WISH_KEY_USAGE = 4,
+        WISH_EXTENDED = 8,
+        WISH_POLICIES = 16,
+        WISH_EXTENSIONS = 32,
+};
+
 struct attribute {
         char *name;
         char *value;
@@ -56,10 +66,11 @@ struct wishes {
         char *endpoint;    /* --endpoint-url, or NULL */
         char *aws_profile; /* --profile, or NULL */
 
-        char *module;    /* --module, or NULL: p11-kit's registry */
-        char *token_uri; /* --token */
-        char *key_uri;   /* --key: an existing key; NULL to make one */
-        bool csr_given;  /* --csr: the CSR came from a file */
+        char *module;      /* --module, or NULL: p11-kit's registry */
+        char *token_uri;   /* --token */
+        char *key_uri;     /* --key: an existing key; NULL to make one */
+        bool csr_given;    /* --csr: the CSR came from a file */
+        unsigned over_csr; /* with it: enum wish_part bits that options asked for instead */
         enum key_type key_type;
         char *label;         /* --label, or NULL: made from the name and number */
         struct buf given_id; /* --id, or empty: 20 random bytes */
@@ -150,6 +161,9 @@ struct order {
         char *fingerprint;      /* SHA-256 of the certificate, lower-case hex */
         int64_t not_before;
         int64_t not_after;
+
+        char *differences; /* from what was asked for, a line each: why it was not delivered, or
+                              what was allowed to differ; NULL: none */
 
         /* the delivery: absolute paths, recorded before the first is written */
         char *file_certificate;

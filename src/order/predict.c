@@ -1,28 +1,27 @@
 #include "order/predict.h"
 
-#include <openssl/err.h>
-#include <openssl/objects.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "order/csr.h"
-#include "order/name.h"
-#include "order/oid.h"
+#include "order/lint.h"
 #include "order/text_list.h"
 
 enum {
         DAY_S = 24 * 60 * 60,
         DEFAULT_DAYS = 365,
-        SHORT_LIVED_DAYS = 6,      /* what is asked for */
-        SHORT_LIVED_MOST_DAYS = 7, /* what may be */
-        CSR_MOST_BYTES = 32 * 1024 /* PEM; API reference, IssueCertificate */
+        SHORT_LIVED_DAYS = 6,     /* what is asked for */
+        SHORT_LIVED_MOST_DAYS = 7 /* what may be */
 };
 
 static const char template_sets[] = "the template sets its own";
 static const char base_drops[] = "the template takes only subject and names from the CSR";
+static const char reads_no_api[] =
+        "the CSR says otherwise, and the template reads nothing from the API";
+static const char ca_writes[] = "the CA writes its own";
+static const char no_crl_points[] = "the template takes no CRL distribution points from the API";
 
 /* One prediction on its way. */
 struct outlook {
@@ -31,7 +30,8 @@ struct outlook {
         const struct template_facts *facts; /* NULL: none yet, or one that is not known */
         struct view csr;
         int64_t now;
-        struct usages usages; /* what the certificate gets */
+        struct extensions request;
+        struct content content; /* what the certificate gets */
         struct prediction *out;
 };
 
@@ -48,19 +48,6 @@ prediction_clear(struct prediction *prediction)
         *prediction = (struct prediction){ 0 };
 }
 
-const char *
-predict_source_name(enum predict_source source)
-{
-        static const char *const names[] = {
-                [SOURCE_TEMPLATE] = "template",
-                [SOURCE_CSR] = "CSR",
-                [SOURCE_REQUEST] = "request",
-                [SOURCE_CA] = "CA",
-        };
-
-        return names[source];
-}
-
 void
 predict_default_validity(struct wishes *wishes, bool short_lived)
 {
@@ -73,8 +60,8 @@ predict_default_validity(struct wishes *wishes, bool short_lived)
 
 /* Takes `value` over. */
 static void
-add_row(struct outlook *outlook, const char *field, enum predict_source source,
-        enum answer critical, char *value)
+add_row(struct outlook *outlook, enum field field, enum source source, enum answer critical,
+        char *value)
 {
         struct prediction *out = outlook->out;
 
@@ -84,7 +71,7 @@ add_row(struct outlook *outlook, const char *field, enum predict_source source,
 
 /* Takes `value` over. */
 static void
-add_drop(struct outlook *outlook, const char *field, const char *rule, bool lost, char *value)
+add_drop(struct outlook *outlook, enum field field, const char *rule, bool lost, char *value)
 {
         struct prediction *out = outlook->out;
 
@@ -119,16 +106,21 @@ static void
 predict_names(struct outlook *outlook)
 {
         const struct wishes *wishes = outlook->wishes;
+        const struct content *content = &outlook->content;
         const char *subject = wishes->subject ? wishes->subject : "";
-        enum answer critical = wishes->csr_given ? ANSWER_UNKNOWN
-                               : *subject        ? ANSWER_NO
-                                                 : ANSWER_YES;
+        bool foreign = wishes->csr_given && content->sans_from == SOURCE_CSR;
+        enum answer critical = foreign ? ANSWER_UNKNOWN : *subject ? ANSWER_NO : ANSWER_YES;
 
-        add_row(outlook, "subject", SOURCE_CSR, ANSWER_UNKNOWN,
+        add_row(outlook, FIELD_SUBJECT, content->subject_from, ANSWER_UNKNOWN,
                 text_copy(*subject ? subject : "none"));
         if (wishes->san_count)
-                add_row(outlook, "alternative names", SOURCE_CSR, critical,
+                add_row(outlook, FIELD_SANS, content->sans_from, critical,
                         text_list_join(wishes->sans, wishes->san_count));
+        if (wishes->over_csr & WISH_SUBJECT && content->subject_from != SOURCE_API)
+                add_drop(outlook, FIELD_SUBJECT, reads_no_api, true, text_copy(subject));
+        if (wishes->over_csr & WISH_SANS && content->sans_from != SOURCE_API)
+                add_drop(outlook, FIELD_SANS, reads_no_api, true,
+                         text_list_join(wishes->sans, wishes->san_count));
 }
 
 static void
@@ -137,83 +129,68 @@ predict_key(struct outlook *outlook)
         const struct wishes *wishes = outlook->wishes;
         bool known = wishes->key_type != KEY_NONE;
 
-        add_row(outlook, "public key", SOURCE_CSR, ANSWER_UNKNOWN,
+        add_row(outlook, FIELD_PUBLIC_KEY, SOURCE_CSR, ANSWER_UNKNOWN,
                 text_copy(known ? key_type_name(wishes->key_type) : "that of --key"));
-}
-
-/* Are the names alone more than a request may hold?  The rest of the CSR comes on top. */
-static void
-check_size(struct outlook *outlook)
-{
-        const struct wishes *wishes = outlook->wishes;
-        CLEANUP(free_cleanup) char *pem = NULL;
-        GENERAL_NAMES *names = NULL;
-        struct error ignored = { 0 };
-        size_t bytes = 0;
-
-        if (outlook->csr.len) {
-                pem = csr_pem(outlook->csr);
-                bytes = strlen(pem);
-        } else if (wishes->san_count &&
-                   san_build(wishes->sans, wishes->san_count, &names, &ignored)) {
-                int len = i2d_GENERAL_NAMES(names, NULL);
-
-                bytes = len > 0 ? (size_t)len / 3 * 4 : 0;
-                GENERAL_NAMES_free(names);
-        }
-        struct error *err = bytes > CSR_MOST_BYTES ? refusal(outlook) : NULL;
-
-        if (!err)
-                return;
-        error_set(err, ERROR_USAGE, "the CSR takes %zu bytes%s, and AWS Private CA takes %d", bytes,
-                  outlook->csr.len ? "" : " for its alternative names alone", CSR_MOST_BYTES);
-        error_advise(err, "ask for fewer names, or split them over several certificates");
 }
 
 /* -- what it is good for -------------------------------------------------------------------- */
 
-static enum predict_source
-source_of(bool set_by_template)
-{
-        return set_by_template ? SOURCE_TEMPLATE : SOURCE_CSR;
-}
-
 /* What we put into a CSR ourselves is known; what somebody else's says, only they know. */
 static enum answer
-critical_of(const struct outlook *outlook, bool set_by_template, bool template_critical,
+critical_of(const struct outlook *outlook, enum source source, bool template_critical,
             bool csr_critical)
 {
-        if (!set_by_template && outlook->wishes->csr_given)
+        if (source == SOURCE_API || (source == SOURCE_CSR && outlook->wishes->csr_given))
                 return ANSWER_UNKNOWN;
-        return (set_by_template ? template_critical : csr_critical) ? ANSWER_YES : ANSWER_NO;
+        return (source == SOURCE_TEMPLATE ? template_critical : csr_critical) ? ANSWER_YES
+                                                                              : ANSWER_NO;
+}
+
+/* Why a part is dropped that the template does not set itself. */
+static const char *
+rule_of(const struct outlook *outlook, enum wish_part part)
+{
+        return outlook->wishes->over_csr & part ? reads_no_api : base_drops;
+}
+
+static char *
+constraints_text(bool is_ca, int path_length)
+{
+        CLEANUP(free_cleanup)
+        char *length = path_length >= 0 ? text_format(", path length %d", path_length) : NULL;
+
+        return text_format("CA:%s%s", is_ca ? "TRUE" : "FALSE", length ? length : "");
 }
 
 static void
 predict_basic_constraints(struct outlook *outlook)
 {
         const struct template_facts *facts = outlook->facts;
-        CLEANUP(free_cleanup) char *length = NULL;
+        int wished = (int)outlook->wishes->path_length - 1;
 
-        if (facts->path_length >= 0)
-                length = text_format(", path length %d", facts->path_length);
-        add_row(outlook, "basic constraints", SOURCE_TEMPLATE,
+        add_row(outlook, FIELD_BASIC_CONSTRAINTS, SOURCE_TEMPLATE,
                 facts->basic_constraints_critical ? ANSWER_YES : ANSWER_NO,
-                text_format("CA:%s%s", facts->is_ca ? "TRUE" : "FALSE", length ? length : ""));
+                constraints_text(facts->is_ca, facts->path_length));
+        if (wished >= 0 && (!facts->is_ca || facts->path_length != wished))
+                add_drop(outlook, FIELD_BASIC_CONSTRAINTS, template_sets, true,
+                         constraints_text(true, wished));
 }
 
 static void
 predict_key_usage(struct outlook *outlook)
 {
-        bool set = outlook->facts->key_usage != 0;
-        unsigned got = outlook->usages.key_usage;
+        enum source source = outlook->content.key_usage_from;
+        bool set = source == SOURCE_TEMPLATE;
+        unsigned got = outlook->content.usages.key_usage;
         unsigned dropped = outlook->wishes->usages.key_usage & ~got;
 
         if (got)
-                add_row(outlook, "key usage", source_of(set), critical_of(outlook, set, true, true),
+                add_row(outlook, FIELD_KEY_USAGE, source, critical_of(outlook, source, true, true),
                         key_usage_format(got));
         if (dropped)
-                add_drop(outlook, "key usage", set ? template_sets : base_drops,
-                         !outlook->wishes->csr_given, key_usage_format(dropped));
+                add_drop(outlook, FIELD_KEY_USAGE,
+                         set ? template_sets : rule_of(outlook, WISH_KEY_USAGE),
+                         wish_is_ours(outlook->wishes, WISH_KEY_USAGE), key_usage_format(dropped));
 }
 
 /* "serverAuth, clientAuth" of what is in `list` and not in `without`; NULL for nothing. */
@@ -239,77 +216,103 @@ plain_name(const char *text)
 static void
 predict_extended_usage(struct outlook *outlook)
 {
-        const struct template_facts *facts = outlook->facts;
         const struct usages *wished = &outlook->wishes->usages;
-        const struct usages *got = &outlook->usages;
-        bool set = facts->extended[0] != NULL;
+        const struct usages *got = &outlook->content.usages;
+        enum source source = outlook->content.extended_from;
+        bool set = source == SOURCE_TEMPLATE;
         char *dropped = difference_text(wished->extended, wished->extended_count, got->extended,
                                         got->extended_count, extended_usage_name);
 
         if (got->extended_count)
-                add_row(outlook, "extended key usage", source_of(set),
-                        critical_of(outlook, set, facts->extended_critical, false),
+                add_row(outlook, FIELD_EXTENDED_USAGE, source,
+                        critical_of(outlook, source, outlook->facts->extended_critical, false),
                         difference_text(got->extended, got->extended_count, NULL, 0,
                                         extended_usage_name));
         if (dropped)
-                add_drop(outlook, "extended key usage", set ? template_sets : base_drops,
-                         !outlook->wishes->csr_given, dropped);
+                add_drop(outlook, FIELD_EXTENDED_USAGE,
+                         set ? template_sets : rule_of(outlook, WISH_EXTENDED),
+                         wish_is_ours(outlook->wishes, WISH_EXTENDED), dropped);
 }
 
 static void
 predict_policies(struct outlook *outlook)
 {
         const struct usages *wished = &outlook->wishes->usages;
-        const struct usages *got = &outlook->usages;
+        const struct usages *got = &outlook->content.usages;
+        enum source source = outlook->content.policies_from;
         char *dropped = difference_text(wished->policies, wished->policy_count, got->policies,
                                         got->policy_count, plain_name);
 
         if (got->policy_count)
-                add_row(outlook, "policies", SOURCE_CSR, critical_of(outlook, false, false, false),
+                add_row(outlook, FIELD_POLICIES, source, critical_of(outlook, source, false, false),
                         text_list_join(got->policies, got->policy_count));
         if (dropped)
-                add_drop(outlook, "policies", base_drops, !outlook->wishes->csr_given, dropped);
+                add_drop(outlook, FIELD_POLICIES, rule_of(outlook, WISH_POLICIES),
+                         wish_is_ours(outlook->wishes, WISH_POLICIES), dropped);
 }
 
-/* Extensions of a given CSR that wishes have no member for. */
+/* -- other extensions ------------------------------------------------------------------------ */
+
+/* "1.2.3, value 0500" of a normal form. */
+static char *
+extension_text(const char *normal)
+{
+        CLEANUP(free_cleanup) char *oid = extension_oid(normal);
+
+        return text_format("%s, value %s", oid, strchr(normal, ':') + 1);
+}
+
+static const char *
+extension_rule(const struct outlook *outlook, const char *oid, bool by_api)
+{
+        const struct template_facts *facts = outlook->facts;
+        bool crl_points = strcmp(oid, "2.5.29.31") == 0;
+
+        if (crl_points && outlook->issuer->crl_enabled)
+                return ca_writes;
+        if (crl_points && by_api)
+                return no_crl_points;
+        if (extension_is_never_passed(oid) && facts->csr_passthrough)
+                return template_sets;
+        return rule_of(outlook, WISH_EXTENSIONS);
+}
+
+static void
+drop_extensions(struct outlook *outlook, char *const *list, size_t count, bool lost)
+{
+        const struct content *content = &outlook->content;
+        bool by_api = wish_goes_by_api(outlook->wishes, outlook->facts, WISH_EXTENSIONS);
+
+        for (size_t i = 0; i < count; i++) {
+                CLEANUP(free_cleanup) char *oid = extension_oid(list[i]);
+
+                if (!text_list_has(content->extensions, content->extension_count, list[i]))
+                        add_drop(outlook, FIELD_EXTENSION, extension_rule(outlook, oid, by_api),
+                                 lost, extension_text(list[i]));
+        }
+}
+
 static void
 predict_other_extensions(struct outlook *outlook)
 {
-        static const int elsewhere[] = { NID_subject_alt_name, NID_key_usage, NID_ext_key_usage,
-                                         NID_certificate_policies };
-        static const int never[] = { NID_basic_constraints, NID_subject_key_identifier,
-                                     NID_authority_key_identifier };
-        const uint8_t *at = outlook->csr.data;
-        X509_REQ *request =
-                outlook->csr.len ? d2i_X509_REQ(NULL, &at, (long)outlook->csr.len) : NULL;
-        STACK_OF(X509_EXTENSION) *list = request ? X509_REQ_get_extensions(request) : NULL;
+        const struct wishes *wishes = outlook->wishes;
+        const struct content *content = &outlook->content;
 
-        for (int i = 0; i < sk_X509_EXTENSION_num(list); i++) {
-                X509_EXTENSION *extension = sk_X509_EXTENSION_value(list, i);
-                int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
-                bool passes = outlook->facts->csr_passthrough;
-                bool known = false;
-                char oid[OID_TEXT];
+        for (size_t i = 0; i < content->extension_count; i++) {
+                bool by_api = i < content->extension_count - content->from_csr;
+                bool critical = strstr(content->extensions[i], ",critical:") != NULL;
 
-                for (size_t n = 0; n < ARRAY_LENGTH(elsewhere); n++)
-                        known = known || nid == elsewhere[n];
-                if (known)
-                        continue;
-                for (size_t n = 0; n < ARRAY_LENGTH(never); n++)
-                        passes = passes && nid != never[n];
-                oid_text(X509_EXTENSION_get_object(extension), oid);
-                if (passes)
-                        add_row(outlook, "extension", SOURCE_CSR,
-                                X509_EXTENSION_get_critical(extension) ? ANSWER_YES : ANSWER_NO,
-                                text_copy(oid));
-                else
-                        add_drop(outlook, "extension",
-                                 outlook->facts->csr_passthrough ? template_sets : base_drops,
-                                 false, text_copy(oid));
+                add_row(outlook, FIELD_EXTENSION, by_api ? SOURCE_API : SOURCE_CSR,
+                        critical ? ANSWER_YES : ANSWER_NO, extension_text(content->extensions[i]));
         }
-        sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
-        X509_REQ_free(request);
-        ERR_clear_error();
+        if (wish_is_ours(wishes, WISH_EXTENSIONS))
+                drop_extensions(outlook, wishes->extensions, wishes->extension_count, true);
+        if (!wishes->csr_given)
+                return;
+        if (outlook->request.has_basic_constraints)
+                add_drop(outlook, FIELD_BASIC_CONSTRAINTS, template_sets, false,
+                         constraints_text(outlook->request.is_ca, outlook->request.path_length));
+        drop_extensions(outlook, outlook->request.others, outlook->request.other_count, false);
 }
 
 /* -- what the CA adds ------------------------------------------------------------------------ */
@@ -326,17 +329,18 @@ predict_ca_extensions(struct outlook *outlook)
 {
         const struct issuer_facts *issuer = outlook->issuer;
         const struct template_facts *facts = outlook->facts;
-        bool root = facts && text_starts(facts->name, "RootCA");
+        bool root = facts && facts->is_root;
 
         if (issuer->subject)
-                add_row(outlook, "issuer", SOURCE_CA, ANSWER_UNKNOWN, text_copy(issuer->subject));
-        add_row(outlook, "subject key identifier", SOURCE_CA, ANSWER_NO,
+                add_row(outlook, FIELD_ISSUER, SOURCE_CA, ANSWER_UNKNOWN,
+                        text_copy(issuer->subject));
+        add_row(outlook, FIELD_SUBJECT_KEY_ID, SOURCE_CA, ANSWER_NO,
                 text_copy("SHA-1 of the public key"));
         if (!root)
-                add_row(outlook, "authority key identifier", SOURCE_CA, ANSWER_NO,
+                add_row(outlook, FIELD_AUTHORITY_KEY_ID, SOURCE_CA, ANSWER_NO,
                         text_copy("that of the CA's certificate"));
         if (issuer->crl_enabled && !root)
-                add_row(outlook, "CRL distribution points", SOURCE_CA, ANSWER_NO,
+                add_row(outlook, FIELD_CRL_POINTS, SOURCE_CA, ANSWER_NO,
                         text_copy("as the CA is configured"));
         if (!issuer->ocsp_enabled || !facts)
                 return;
@@ -346,7 +350,7 @@ predict_ca_extensions(struct outlook *outlook)
                      "authority information access: who reads the certificate is not told where "
                      "to ask");
         else if (!root)
-                add_row(outlook, "authority information access", SOURCE_CA, ANSWER_NO,
+                add_row(outlook, FIELD_INFORMATION_ACCESS, SOURCE_CA, ANSWER_NO,
                         text_copy("OCSP, as the CA is configured"));
 }
 
@@ -378,7 +382,8 @@ predict_signature(struct outlook *outlook)
         struct error *err = good ? NULL : refusal(outlook);
 
         if (algorithm)
-                add_row(outlook, "signature", SOURCE_REQUEST, ANSWER_UNKNOWN, text_copy(algorithm));
+                add_row(outlook, FIELD_SIGNATURE, SOURCE_REQUEST, ANSWER_UNKNOWN,
+                        text_copy(algorithm));
         if (!err)
                 return;
         error_set(err, ERROR_USAGE, "a CA with a key of type %s does not sign with %s", key,
@@ -431,22 +436,22 @@ predict_dates(struct outlook *outlook)
         char text[CLOCK_TEXT];
 
         if (wishes->not_before)
-                add_row(outlook, "not before", SOURCE_REQUEST, ANSWER_UNKNOWN,
+                add_row(outlook, FIELD_NOT_BEFORE, SOURCE_REQUEST, ANSWER_UNKNOWN,
                         text_copy(clock_format(wishes->not_before, text)));
         else
-                add_row(outlook, "not before", SOURCE_CA, ANSWER_UNKNOWN,
+                add_row(outlook, FIELD_NOT_BEFORE, SOURCE_CA, ANSWER_UNKNOWN,
                         text_copy("an hour before it is issued"));
         if (wishes->validity.type == VALIDITY_NONE)
                 return;
         if (ca_end && !outlook->issuer->not_after) {
-                add_row(outlook, "not after", SOURCE_CA, ANSWER_UNKNOWN,
+                add_row(outlook, FIELD_NOT_AFTER, SOURCE_CA, ANSWER_UNKNOWN,
                         text_copy("the CA's own end, which is not known"));
                 return;
         }
         int64_t end = validity_end(&wishes->validity, outlook->now, outlook->issuer->not_after);
 
         outlook->out->not_after = end;
-        add_row(outlook, "not after", ca_end ? SOURCE_CA : SOURCE_REQUEST, ANSWER_UNKNOWN,
+        add_row(outlook, FIELD_NOT_AFTER, ca_end ? SOURCE_CA : SOURCE_REQUEST, ANSWER_UNKNOWN,
                 text_copy(clock_format(end, text)));
         check_dates(outlook, end);
 }
@@ -468,7 +473,7 @@ warn_of_usages(struct outlook *outlook)
 {
         static const char server_auth[] = "1.3.6.1.5.5.7.3.1";
         const struct wishes *wishes = outlook->wishes;
-        const struct usages *usages = &outlook->usages;
+        const struct usages *usages = &outlook->content.usages;
         bool is_ec = key_type_is_ec(wishes->key_type);
         bool wishes_server = text_list_has(wishes->usages.extended, wishes->usages.extended_count,
                                            server_auth) ||
@@ -501,83 +506,6 @@ warn_of_template(struct outlook *outlook)
                               "known");
 }
 
-/* -- the template that would do --------------------------------------------------------------- */
-
-static bool
-is_subset(char *const *list, size_t count, char *const *of, size_t of_count)
-{
-        for (size_t i = 0; i < count; i++) {
-                if (!text_list_has(of, of_count, list[i]))
-                        return false;
-        }
-        return true;
-}
-
-static bool
-carries_wishes(const struct usages *wished, const struct usages *got)
-{
-        return !(wished->key_usage & ~got->key_usage) &&
-               is_subset(wished->extended, wished->extended_count, got->extended,
-                         got->extended_count) &&
-               is_subset(wished->policies, wished->policy_count, got->policies, got->policy_count);
-}
-
-/* What counts against a template: a purpose more or less, that it passes on, a key usage. */
-enum { OTHER_PURPOSE = 10000, PASSING = 100, OTHER_KEY_USAGE = 1 };
-
-static unsigned
-distance(const struct usages *a, const struct usages *b)
-{
-        unsigned count = 0;
-
-        for (unsigned rest = a->key_usage ^ b->key_usage; rest; rest &= rest - 1)
-                count += OTHER_KEY_USAGE;
-        for (size_t i = 0; i < a->extended_count; i++) {
-                if (!text_list_has(b->extended, b->extended_count, a->extended[i]))
-                        count += OTHER_PURPOSE;
-        }
-        for (size_t i = 0; i < b->extended_count; i++) {
-                if (!text_list_has(a->extended, a->extended_count, b->extended[i]))
-                        count += OTHER_PURPOSE;
-        }
-        return count;
-}
-
-/*
- * The smallest template that drops nothing: its purposes are nearest to those wished for, or to
- * those of the template at hand where none were; it rather passes nothing on than all of the CSR;
- * its key usages are nearest.  The API's passthrough is not used here.
- */
-static const struct template_facts *
-find_carrying(const struct outlook *outlook)
-{
-        const struct usages *wished = &outlook->wishes->usages;
-        const struct template_facts *best = NULL;
-        unsigned least = 0;
-        struct usages target = { 0 };
-
-        usages_copy(&target, wished->extended_count ? wished : &outlook->usages);
-        target.key_usage = wished->key_usage ? wished->key_usage : outlook->usages.key_usage;
-        for (size_t i = 0; template_at(i); i++) {
-                const struct template_facts *facts = template_at(i);
-                struct usages got = { 0 };
-
-                if (facts->api_passthrough || facts->is_ca != outlook->facts->is_ca ||
-                    facts->path_length != outlook->facts->path_length)
-                        continue;
-                template_usages(facts, wished, &got);
-                unsigned rank = distance(&got, &target) + (facts->csr_passthrough ? PASSING : 0);
-
-                if (carries_wishes(wished, &got) && (!best || rank < least)) {
-                        best = facts;
-                        least = rank;
-                }
-                usages_clear(&got);
-        }
-        usages_clear(&target);
-        return best;
-}
-
 /* -- all of it -------------------------------------------------------------------------------- */
 
 static bool
@@ -594,7 +522,6 @@ loses_wish(const struct prediction *prediction)
 static void
 predict_by_template(struct outlook *outlook)
 {
-        template_usages(outlook->facts, &outlook->wishes->usages, &outlook->usages);
         predict_basic_constraints(outlook);
         predict_key_usage(outlook);
         predict_extended_usage(outlook);
@@ -602,7 +529,21 @@ predict_by_template(struct outlook *outlook)
         predict_other_extensions(outlook);
         warn_of_usages(outlook);
         if (loses_wish(outlook->out))
-                outlook->out->carries = find_carrying(outlook);
+                outlook->out->carries = content_smallest(outlook->wishes, outlook->facts,
+                                                         &outlook->request, outlook->issuer);
+}
+
+static void
+lint(struct outlook *outlook)
+{
+        struct error found = { 0 };
+        struct error *err = refusal(outlook);
+        struct prediction *out = outlook->out;
+
+        if (err && !lint_wishes(outlook->wishes, outlook->facts, outlook->csr, &found))
+                *err = found;
+        lint_warnings(outlook->wishes, outlook->facts, outlook->csr, outlook->issuer,
+                      &out->warnings, &out->warning_count);
 }
 
 void
@@ -619,9 +560,10 @@ predict(const struct wishes *wishes, struct view csr, const struct issuer_facts 
         };
 
         *out = (struct prediction){ 0 };
+        request_content(wishes, csr, &outlook.request);
+        content_make(wishes, outlook.facts, &outlook.request, issuer, &outlook.content);
         predict_names(&outlook);
         predict_key(&outlook);
-        check_size(&outlook);
         warn_of_template(&outlook);
         if (outlook.facts)
                 predict_by_template(&outlook);
@@ -630,7 +572,9 @@ predict(const struct wishes *wishes, struct view csr, const struct issuer_facts 
                 predict_signature(&outlook);
                 predict_dates(&outlook);
         }
-        usages_clear(&outlook.usages);
+        lint(&outlook);
+        content_clear(&outlook.content);
+        extensions_clear(&outlook.request);
 }
 
 bool
@@ -656,7 +600,7 @@ prediction_check(const struct prediction *prediction, struct error *err)
         CLEANUP(free_cleanup) char *rest = more ? text_format(", and %zu more", more) : NULL;
 
         error_set(err, ERROR_WISH_LOST, "the certificate would come without a wish: %s %s (%s)%s",
-                  first->field, first->value, first->rule, rest ? rest : "");
+                  field_name(first->field), first->value, first->rule, rest ? rest : "");
         if (!prediction->carries)
                 return error_advise(err, "no template of this kind carries it: leave it out");
         return error_advise(err,

@@ -5,33 +5,19 @@
 #ifndef ORDER_PREDICT_H
 #define ORDER_PREDICT_H
 
-#include "order/order.h"
-#include "order/template.h"
-
-/* What is known of the CA. */
-struct issuer_facts {
-        bool described;            /* false: only `not_after` may be known */
-        bool short_lived;          /* usage mode SHORT_LIVED_CERTIFICATE */
-        bool crl_enabled;          /* a CRL distribution point goes into certificates */
-        bool ocsp_enabled;         /* an AIA extension does */
-        int64_t not_after;         /* 0: not known */
-        const char *subject;       /* or NULL */
-        const char *key_algorithm; /* "EC_prime256v1", or NULL */
-};
-
-/* Where a field of the certificate comes from. */
-enum predict_source { SOURCE_TEMPLATE, SOURCE_CSR, SOURCE_REQUEST, SOURCE_CA };
+#include "order/content.h"
+#include "order/field.h"
 
 struct predicted_row {
-        const char *field;
+        enum field field;
         char *value;
-        enum predict_source source;
+        enum source source;
         enum answer critical; /* ANSWER_UNKNOWN where it is no extension, or not known */
 };
 
-/* Something the CSR holds and the certificate will not. */
+/* Something that was asked for, or that the CSR holds, and the certificate will not. */
 struct predicted_drop {
-        const char *field;
+        enum field field;
         char *value;
         const char *rule;
         bool lost; /* it was wished for; what somebody else's CSR holds besides is not */
@@ -51,9 +37,6 @@ struct prediction {
 };
 
 void prediction_clear(struct prediction *prediction);
-
-/* "template", "CSR", "request", "CA". */
-const char *predict_source_name(enum predict_source source);
 
 /* The validity where none was wished for: 365 days, 6 on a CA for short-lived certificates. */
 void predict_default_validity(struct wishes *wishes, bool short_lived);

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "order/text_list.h"
-
 #define SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 #define CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
 #define CODE_SIGNING "1.3.6.1.5.5.7.3.3"
@@ -17,6 +15,7 @@
 #define LEAF .is_ca = false, .path_length = -1
 #define LEAF_CRITICAL LEAF, .basic_constraints_critical = true
 #define CA(length) .is_ca = true, .path_length = (length), .basic_constraints_critical = true
+#define ROOT(length) CA(length), .is_root = true
 
 #define END_ENTITY LEAF, TLS_USAGE, .extended = { SERVER_AUTH, CLIENT_AUTH }
 #define END_ENTITY_CLIENT LEAF, TLS_USAGE, .extended = { CLIENT_AUTH }
@@ -55,22 +54,26 @@ static const struct template_facts templates[] = {
         FOUR("CodeSigningCertificate", "code-signing", CODE),
         FOUR("OCSPSigningCertificate", "ocsp-signing", OCSP),
         THREE("BlankEndEntityCertificate", LEAF),
-        THREE("BlankEndEntityCertificate_CriticalBasicConstraints", LEAF_CRITICAL),
-        FOUR("SubordinateCACertificate_PathLen0", NULL, CA(0), CA_USAGE),
-        FOUR("SubordinateCACertificate_PathLen1", NULL, CA(1), CA_USAGE),
-        FOUR("SubordinateCACertificate_PathLen2", NULL, CA(2), CA_USAGE),
-        FOUR("SubordinateCACertificate_PathLen3", NULL, CA(3), CA_USAGE),
+        FROM_CSR("BlankEndEntityCertificate_CriticalBasicConstraints", LEAF_CRITICAL),
+        FROM_API("BlankEndEntityCertificate_CriticalBasicConstraints", LEAF_CRITICAL,
+                 .crl_from_api = true),
+        FROM_BOTH("BlankEndEntityCertificate_CriticalBasicConstraints", LEAF_CRITICAL,
+                  .crl_from_api = true),
+        FOUR("SubordinateCACertificate_PathLen0", "subordinate-0", CA(0), CA_USAGE),
+        FOUR("SubordinateCACertificate_PathLen1", "subordinate-1", CA(1), CA_USAGE),
+        FOUR("SubordinateCACertificate_PathLen2", "subordinate-2", CA(2), CA_USAGE),
+        FOUR("SubordinateCACertificate_PathLen3", "subordinate-3", CA(3), CA_USAGE),
         THREE("BlankSubordinateCACertificate_PathLen0", CA(0)),
         THREE("BlankSubordinateCACertificate_PathLen1", CA(1)),
         THREE("BlankSubordinateCACertificate_PathLen2", CA(2)),
         THREE("BlankSubordinateCACertificate_PathLen3", CA(3)),
-        BASE("RootCACertificate", NULL, CA(-1), CA_USAGE),
-        FROM_API("RootCACertificate", CA(-1), CA_USAGE),
-        FROM_API("BlankRootCACertificate", CA(-1)),
-        FROM_API("BlankRootCACertificate_PathLen0", CA(0)),
-        FROM_API("BlankRootCACertificate_PathLen1", CA(1)),
-        FROM_API("BlankRootCACertificate_PathLen2", CA(2)),
-        FROM_API("BlankRootCACertificate_PathLen3", CA(3)),
+        BASE("RootCACertificate", "root", ROOT(-1), CA_USAGE),
+        FROM_API("RootCACertificate", ROOT(-1), CA_USAGE),
+        FROM_API("BlankRootCACertificate", ROOT(-1)),
+        FROM_API("BlankRootCACertificate_PathLen0", ROOT(0)),
+        FROM_API("BlankRootCACertificate_PathLen1", ROOT(1)),
+        FROM_API("BlankRootCACertificate_PathLen2", ROOT(2)),
+        FROM_API("BlankRootCACertificate_PathLen3", ROOT(3)),
 };
 /* clang-format on */
 static_assert(ARRAY_LENGTH(templates) == 61, "all templates that exist");
@@ -123,25 +126,6 @@ template_of_arn(const char *arn)
         if (!name || !strchr(name, '/'))
                 return NULL;
         return template_find(name);
-}
-
-void
-template_usages(const struct template_facts *facts, const struct usages *csr, struct usages *out)
-{
-        *out = (struct usages){ 0 };
-        if (!facts)
-                return;
-        if (facts->csr_passthrough)
-                usages_copy(out, csr);
-        if (facts->key_usage)
-                out->key_usage = facts->key_usage;
-        if (!facts->extended[0])
-                return;
-        text_list_free(out->extended, out->extended_count);
-        out->extended = NULL;
-        out->extended_count = 0;
-        for (size_t i = 0; i < ARRAY_LENGTH(facts->extended) && facts->extended[i]; i++)
-                text_list_add(&out->extended, &out->extended_count, facts->extended[i]);
 }
 
 static const char *

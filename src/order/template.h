@@ -13,6 +13,7 @@ struct template_facts {
         const char *name; /* "EndEntityCertificate" with its suffix, without "/V1" */
         const char *nick; /* short name for people, or NULL: "server" */
         bool is_ca;       /* sets CA:TRUE */
+        bool is_root;     /* for a self-signed certificate */
         int path_length;  /* -1: none set */
         bool basic_constraints_critical;
         unsigned key_usage;      /* bits of order/usage.h; 0: not set by the template */
@@ -20,6 +21,7 @@ struct template_facts {
         bool extended_critical;
         bool csr_passthrough; /* other extensions of the CSR pass */
         bool api_passthrough; /* ApiPassthrough is read */
+        bool crl_from_api;    /* … for CRL distribution points, too */
 };
 
 /* The template with that name ("EndEntityCertificate/V1" or without the version) or nick; or NULL.
@@ -31,13 +33,6 @@ const struct template_facts *template_of_arn(const char *arn);
 
 /* Row `index` of the table, or NULL behind the last; for listings and tests. */
 const struct template_facts *template_at(size_t index);
-
-/*
- * The usages and policies that a certificate gets: of each extension what the template sets, else
- * what the CSR asks for where the template passes it on.  `facts` NULL (not known) gives none.
- */
-void template_usages(const struct template_facts *facts, const struct usages *csr,
-                     struct usages *out);
 
 /*
  * What the command line gave (a nick, a name with or without "/V1", an ARN) as an ARN in the

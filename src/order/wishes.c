@@ -290,6 +290,8 @@ key_wishes_equal(const struct wishes *recorded, const struct wishes *now, char *
                                hex_encode(view_buf(&now->given_id)));
         if (now->csr_given && !recorded->csr_given)
                 return differs(difference, "--csr", NULL, text_copy("given"));
+        if (now->over_csr & ~recorded->over_csr)
+                return differs(difference, "--csr", NULL, text_copy("with wishes over it"));
         if (now->replace && !recorded->replace)
                 return differs(difference, "--replace", NULL, text_copy("given"));
         return true;

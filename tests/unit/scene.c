@@ -68,6 +68,8 @@ scene_clear(struct scene *scene)
 {
         wishes_clear(&scene->wishes);
         buf_clear(&scene->csr);
+        buf_clear(&scene->allowed);
+        buf_clear(&scene->notes);
 }
 
 void
@@ -118,8 +120,14 @@ scene_judge(struct scene *scene, struct buf *differences, struct error *err)
         scene->expected.csr = view_buf(&scene->csr);
         scene->expected.chain = scene->chain_missing ? view_text("") : view_buf(&issuer_der);
         scene->expected.root = view_buf(&root_der);
+        struct comparison found = { 0 };
         bool good = certificate_judge(&scene->wishes, view_buf(&leaf_der), &scene->expected, &path,
-                                      differences, err);
+                                      &found, err);
+
+        buf_add(differences, view_buf(&found.differences));
+        buf_set(&scene->allowed, view_buf(&found.allowed));
+        buf_set(&scene->notes, view_buf(&found.notes));
+        comparison_clear(&found);
 
         if (good)
                 assert_true(view_equal(view_buf(&path), view_buf(&issuer_der)));

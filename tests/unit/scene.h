@@ -37,6 +37,8 @@ struct scene {
         struct wishes wishes;
         struct certificate_expectation expected;
         struct buf csr;
+        struct buf allowed; /* of the last judgement */
+        struct buf notes;
         bool chain_missing;
         bool pin_other_root;
         bool trailing_byte;

@@ -353,6 +353,8 @@ a_file_of_the_first_version_is_brought_up_to_date_and_still_proves_itself(void *
                         "ALTER TABLE orders DROP COLUMN csr_hash;"
                         "ALTER TABLE orders DROP COLUMN allowed_differences;"
                         "DROP TABLE identities;"
+                        "ALTER TABLE orders DROP COLUMN over_csr;"
+                        "ALTER TABLE orders DROP COLUMN differences;"
                         "PRAGMA user_version = 1");
         CLEANUP(close_cleanup) struct ledger *again = open_ledger(*state);
 
