@@ -179,6 +179,21 @@ sans_json(const struct wishes *wishes)
         return sans;
 }
 
+static cJSON *
+differences_json(const struct order *order)
+{
+        cJSON *array = cJSON_CreateArray();
+
+        for (const char *at = order->differences; at && *at;) {
+                size_t length = strcspn(at, "\n");
+                CLEANUP(free_cleanup) char *line = text_copy_length(at, length);
+
+                show_add_item(array, line);
+                at += length + (at[length] == '\n');
+        }
+        return array;
+}
+
 cJSON *
 show_order_json(const struct order *order)
 {
@@ -207,6 +222,7 @@ show_order_json(const struct order *order)
         show_add_text(object, "place", o->wishes.place);
         add_number(object, "replaces", o->replaces);
         cJSON_AddItemToObject(object, "error", show_error_json(&o->error));
+        cJSON_AddItemToObject(object, "differences", differences_json(o));
         cJSON_AddItemToObject(object, "wishes",
                               order ? show_wishes_json(&o->wishes) : cJSON_CreateNull());
         order_free(nothing);
@@ -471,6 +487,21 @@ show_history(struct buf *out, const struct order *order)
                                  order->wishes.attributes[i].value);
 }
 
+/* One line each: why it is kept back, or what was allowed. */
+static void
+show_differences(struct buf *out, const struct order *order)
+{
+        const char *name = order->state == ORDER_FAILED ? "not as asked" : "allowed";
+
+        for (const char *at = order->differences; at && *at;) {
+                size_t length = strcspn(at, "\n");
+                CLEANUP(free_cleanup) char *line = text_copy_length(at, length);
+
+                show_fact(out, at == order->differences ? name : "", line);
+                at += length + (at[length] == '\n');
+        }
+}
+
 void
 show_order_text(struct buf *out, const struct order *order)
 {
@@ -486,6 +517,7 @@ show_order_text(struct buf *out, const struct order *order)
         show_certificate(out, order);
         show_files(out, order);
         show_history(out, order);
+        show_differences(out, order);
         if (order->error.kind == ERROR_NONE)
                 return;
         show_fact(out, "stands still", order->error.what);

@@ -44,9 +44,7 @@ check_combination(const struct options *options, struct error *err)
                 OPTION_CSR, OPTION_KEY_TYPE, OPTION_LABEL, OPTION_ID, OPTION_REPLACE,
         };
         static const enum option_id said_by_csr[] = {
-                OPTION_SUBJECT,    OPTION_SAN,       OPTION_KEY_TYPE,  OPTION_LABEL,
-                OPTION_ID,         OPTION_REPLACE,   OPTION_KEY_USAGE, OPTION_EXT_KEY_USAGE,
-                OPTION_POLICY_OID, OPTION_EXTENSION, OPTION_HASH,
+                OPTION_KEY_TYPE, OPTION_LABEL, OPTION_ID, OPTION_REPLACE, OPTION_HASH,
         };
 
         if (!refuse_beside(options, OPTION_KEY, "the key exists already", said_by_key,
@@ -269,26 +267,71 @@ read_extensions(const struct options *options, struct wishes *wishes, struct err
 }
 
 static bool
-read_usages(const struct options *options, struct usages *usages, struct error *err)
+read_usages(const struct options *options, unsigned parts, struct usages *usages, struct error *err)
 {
         static const struct {
+                enum wish_part part;
                 enum option_id id;
                 bool (*add)(struct usages *usages, const char *text, struct error *err);
         } kinds[] = {
-                { OPTION_KEY_USAGE, usages_add_key_usage },
-                { OPTION_EXT_KEY_USAGE, usages_add_extended },
-                { OPTION_POLICY_OID, usages_add_policy },
+                { WISH_KEY_USAGE, OPTION_KEY_USAGE, usages_add_key_usage },
+                { WISH_EXTENDED, OPTION_EXT_KEY_USAGE, usages_add_extended },
+                { WISH_POLICIES, OPTION_POLICY_OID, usages_add_policy },
         };
 
         for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
                 const struct option_value *value = option_value(options, kinds[i].id);
 
-                for (size_t j = 0; j < value->count; j++) {
+                for (size_t j = 0; j < value->count && parts & kinds[i].part; j++) {
                         if (!kinds[i].add(usages, value->texts[j], err))
                                 return error_about(err, "%s", value->where);
                 }
         }
         return true;
+}
+
+/* What the command line asks for over a CSR that somebody else made; the API carries it. */
+static bool
+read_over_csr(const struct patterns *patterns, struct wishes *wishes, struct error *err)
+{
+        static const enum option_id parts[] = {
+                OPTION_SUBJECT,       OPTION_SAN,        OPTION_KEY_USAGE,
+                OPTION_EXT_KEY_USAGE, OPTION_POLICY_OID, OPTION_EXTENSION,
+        };
+        unsigned over = 0;
+
+        for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
+                const struct option_value *value = option_value(patterns->options, parts[i]);
+
+                if (value->count && value->origin == ORIGIN_LINE)
+                        over |= 1u << i;
+        }
+        wishes_forget(wishes, over);
+        wishes->over_csr = over;
+        return (!(over & WISH_SUBJECT) || read_subject(patterns, wishes, err)) &&
+               (!(over & WISH_SANS) || read_sans(patterns, wishes, err)) &&
+               (!(over & WISH_EXTENSIONS) || read_extensions(patterns->options, wishes, err)) &&
+               read_usages(patterns->options, over, &wishes->usages, err);
+}
+
+/* The CSR says it already, unless the template lets the API say it again. */
+static bool
+check_over_csr(const struct wishes *wishes, struct error *err)
+{
+        static const char *const names[] = { "subject",       "san",        "key-usage",
+                                             "ext-key-usage", "policy-oid", "extension" };
+        const char *arn = wishes->template_arn;
+        const struct template_facts *facts = arn ? template_of_arn(arn) : NULL;
+        size_t first = 0;
+
+        if (!wishes->over_csr || (arn && (!facts || facts->api_passthrough)))
+                return true;
+        while (!(wishes->over_csr & 1u << first))
+                first++;
+        error_set(err, ERROR_USAGE, "--%s does not go with --csr: the CSR says it already",
+                  names[first]);
+        return error_advise(err, "leave one of them out, or take a template that reads the API, "
+                                 "such as BlankEndEntityCertificate_APIPassthrough");
 }
 
 static bool
@@ -387,10 +430,12 @@ read_content(struct patterns *patterns, struct order *order, struct error *err)
             !(path ? read_csr(path, order, err) : read_subject(patterns, wishes, err)) ||
             !name_after_subject(patterns, wishes, err))
                 return false;
-        return path || (read_sans(patterns, wishes, err) &&
-                        read_extensions(patterns->options, wishes, err) &&
-                        read_usages(patterns->options, &wishes->usages, err) &&
-                        read_hash(patterns->options, wishes, err));
+        if (path)
+                return read_over_csr(patterns, wishes, err);
+        return read_sans(patterns, wishes, err) &&
+               read_extensions(patterns->options, wishes, err) &&
+               read_usages(patterns->options, ~0u, &wishes->usages, err) &&
+               read_hash(patterns->options, wishes, err);
 }
 
 /* -- what is asked of the CA ------------------------------------------------------------------- */
@@ -619,8 +664,8 @@ wish_read_row(const struct options *options, bool needs_ca, int64_t row, struct 
             !read_attributes(option_value(options, OPTION_ATTRIBUTE), wishes, err) ||
             !patterns_begin(&patterns, options, order, row, err) ||
             !read_content(&patterns, order, err) || !read_demands(options, wishes, err) ||
-            !read_request(options, wishes, err) || !read_targets(options, wishes, err) ||
-            !read_notes(&patterns, wishes, err))
+            !read_request(options, wishes, err) || !check_over_csr(wishes, err) ||
+            !read_targets(options, wishes, err) || !read_notes(&patterns, wishes, err))
                 return false;
         wishes->unfilled = patterns.facts.later != 0;
         /* Repeated on another day, the order still has the date it began with. */

@@ -59,7 +59,8 @@ void certificate_pem_add(struct buf *out, struct view concatenated);
 
 /*
  * Build and check the chain from `certificate` to `root` (RFC 5280, 6): signatures, CA:TRUE,
- * key usages of the issuers, path lengths, dates at `now`.
+ * key usages of the issuers, path lengths, dates at `now`.  A critical extension of the certificate
+ * itself that nobody here knows passes; one of an issuer does not.
  *
  * chain   concatenated DER as the CA answered it, in any order, with or without the root
  * root    DER: the pinned root, the only trust

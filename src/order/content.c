@@ -329,6 +329,9 @@ is_of_the_kind(const struct wishes *wishes, const struct template_facts *facts,
                facts->path_length == at_hand->path_length;
 }
 
+/* What a CA does with its key (RFC 5280, 4.2.1.3). */
+enum { CA_USAGES = USAGE_DIGITAL_SIGNATURE | USAGE_KEY_CERT_SIGN | USAGE_CRL_SIGN };
+
 /* The usages to come near to. */
 static void
 make_target(const struct wishes *wishes, const struct template_facts *at_hand,
@@ -339,7 +342,9 @@ make_target(const struct wishes *wishes, const struct template_facts *at_hand,
 
         content_make(wishes, at_hand, csr, NULL, &here);
         usages_copy(out, wished->extended_count || wishes->path_length ? wished : &here.usages);
-        out->key_usage = wished->key_usage ? wished->key_usage : here.usages.key_usage;
+        out->key_usage = wished->key_usage     ? wished->key_usage
+                         : wishes->path_length ? CA_USAGES
+                                               : here.usages.key_usage;
         content_clear(&here);
 }
 

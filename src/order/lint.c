@@ -186,6 +186,22 @@ warn_of_key(struct warnings *warnings, const struct wishes *wishes,
                      "as the CA's signature");
 }
 
+static void
+warn_of_extensions(struct warnings *warnings, const struct wishes *wishes)
+{
+        for (size_t i = 0; i < wishes->extension_count; i++) {
+                size_t len = strcspn(wishes->extensions[i], ",:");
+                CLEANUP(free_cleanup) char *text = NULL;
+
+                if (wishes->extensions[i][len] != ',')
+                        continue;
+                text = text_format("extension %.*s is critical: whoever does not know it refuses "
+                                   "the certificate (RFC 5280, 4.2)",
+                                   (int)len, wishes->extensions[i]);
+                warn(warnings, text);
+        }
+}
+
 static bool
 usage_without(const struct usages *usages, unsigned bit, unsigned needed)
 {
@@ -220,5 +236,6 @@ lint_warnings(const struct wishes *wishes, const struct template_facts *facts, s
 
         warn_of_request(&warnings, csr);
         warn_of_key(&warnings, wishes, issuer);
+        warn_of_extensions(&warnings, wishes);
         warn_of_usages(&warnings, wishes, facts);
 }

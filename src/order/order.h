@@ -192,6 +192,9 @@ void wishes_clear(struct wishes *wishes);
 void wishes_copy(struct wishes *to, const struct wishes *from);
 void wishes_add_san(struct wishes *wishes, const char *san);
 
+/* Take parts (enum wish_part bits) out of the wishes. */
+void wishes_forget(struct wishes *wishes, unsigned parts);
+
 /* The hash that signs the CSR, for a key of that type. */
 enum hash wishes_hash(const struct wishes *wishes, enum key_type type);
 void wishes_add_attribute(struct wishes *wishes, const char *name, const char *value);

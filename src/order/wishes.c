@@ -135,6 +135,31 @@ wishes_add_san(struct wishes *wishes, const char *san)
         text_list_add(&wishes->sans, &wishes->san_count, san);
 }
 
+static void
+list_forget(char ***list, size_t *count)
+{
+        text_list_free(*list, *count);
+        *list = NULL;
+        *count = 0;
+}
+
+void
+wishes_forget(struct wishes *wishes, unsigned parts)
+{
+        if (parts & WISH_SUBJECT)
+                text_assign(&wishes->subject, NULL);
+        if (parts & WISH_SANS)
+                list_forget(&wishes->sans, &wishes->san_count);
+        if (parts & WISH_KEY_USAGE)
+                wishes->usages.key_usage = 0;
+        if (parts & WISH_EXTENDED)
+                list_forget(&wishes->usages.extended, &wishes->usages.extended_count);
+        if (parts & WISH_POLICIES)
+                list_forget(&wishes->usages.policies, &wishes->usages.policy_count);
+        if (parts & WISH_EXTENSIONS)
+                list_forget(&wishes->extensions, &wishes->extension_count);
+}
+
 enum hash
 wishes_hash(const struct wishes *wishes, enum key_type type)
 {

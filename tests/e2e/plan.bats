@@ -89,7 +89,9 @@ END
 --template $BLANK --key-usage digitalSignature,nonRepudiation --ext-key-usage clientAuth,1.3.6.1.4.1.311.20.2.2
 --template $BLANK --key-usage keyAgreement --policy-oid 1.3.6.1.4.1.99999.2
 --template BlankEndEntityCertificate_CriticalBasicConstraints_CSRPassthrough --ext-key-usage emailProtection
---key-usage digitalSignature --ext-key-usage serverAuth --key-type rsa:2048
+--key-usage digitalSignature --ext-key-usage serverAuth --key-type rsa:2048 --hash sha384
+--template BlankEndEntityCertificate_APIPassthrough --key-usage keyAgreement --ext-key-usage clientAuth,emailProtection
+--template BlankEndEntityCertificate_APICSRPassthrough --ext-key-usage emailProtection --policy-oid 1.3.6.1.4.1.99999.2
 --validity ca-end
 END
         [ "$(issued)" = $count ]
@@ -163,4 +165,42 @@ END
         jq -S '.plan' <<<"$output" >"$SANDBOX/other"
         [ -s "$SANDBOX/one" ]
         diff "$SANDBOX/one" "$SANDBOX/other"
+}
+
+@test "everything that can be wished for comes by the CSR as by the API, and the proof says so" {
+        local template wishes=(--subject CN=device-1,O=Example --san dns:a.example --san ip:2001:db8::1
+                --san email:a@b.example --san uri:https://a.example/ --san upn:a@realm --san rid:1.2.3
+                --san dirname:CN=x --san 'othername:1.2.4;UTF8:y' --key-usage digitalSignature,nonRepudiation
+                --ext-key-usage clientAuth,smartCardLogin,1.2.5 --extension 1.3.6.1.4.1.99999.3:0500
+                --extension 1.3.6.1.4.1.99999.4,critical:04020102
+                --policy-oid 1.3.6.1.4.1.99999.2,cps=https://pki.example/cps)
+        for template in CSRPassthrough APIPassthrough APICSRPassthrough; do
+                done_well plan --template BlankEndEntityCertificate_$template "${wishes[@]}" --name "$template"
+                [ "$(foretold extension)" = "1.3.6.1.4.1.99999.3, value 0500" ]
+                is '.plan.dropped == []'
+                is '.plan.warnings | any(test("99999.4 is critical"))'
+                done_well issue --template BlankEndEntityCertificate_$template "${wishes[@]}" --name "$template"
+                is '.state == "delivered" and .differences == []'
+                openssl x509 -in "$(fact .files.certificate)" -noout -text >"$SANDBOX/text"
+                grep -A1 '1.3.6.1.4.1.99999.4: critical' "$SANDBOX/text" | grep -q '\.\.\.\.'
+                grep -q '1.3.6.1.4.1.99999.3' "$SANDBOX/text"
+                grep -q 'CPS: https://pki.example/cps' "$SANDBOX/text"
+                grep -q 'Registered ID:1.2.3' "$SANDBOX/text"
+                is '.wishes.policies == [{oid: "1.3.6.1.4.1.99999.2", cps: "https://pki.example/cps"}]'
+        done
+}
+
+@test "what is asked for over somebody else's CSR goes through the API, where the template reads it" {
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$SANDBOX/key" \
+                -subj /O=Example/CN=theirs -addext subjectAltName=DNS:theirs.example -out "$SANDBOX/csr" 2>/dev/null
+        local request=(p11cert issue --output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --csr "$SANDBOX/csr"
+                --store files --name theirs)
+        refused usage 2 "${request[@]}" --subject CN=ours
+        refused usage 2 "${request[@]}" --subject CN=ours --template BlankEndEntityCertificate_CSRPassthrough
+        done_well "${request[@]}" --subject CN=ours,O=Example --ext-key-usage clientAuth \
+                --template BlankEndEntityCertificate_APIPassthrough
+        is '.state == "delivered" and .subject == "CN=ours,O=Example" and .sans == ["dns:theirs.example"]'
+        openssl x509 -in "$(fact .files.certificate)" -noout -subject -nameopt RFC2253 |
+                grep -qE '^subject=(CN=ours,O=Example|O=Example,CN=ours)$'
+        openssl x509 -in "$(fact .files.certificate)" -noout -ext extendedKeyUsage | grep -q 'TLS Web Client'
 }

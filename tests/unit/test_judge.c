@@ -1,3 +1,4 @@
+#include "order/text_list.h"
 #include "tests/unit/scene.h"
 #include "tests/unit/unit.h"
 
@@ -51,7 +52,7 @@ static const struct {
         { "name constraints on a leaf", "nameConstraints", "permitted;DNS:example",
           "extension: got 2.5.29.30, not asked for" },
         { "unknown critical extension", "1.3.6.1.4.1.99999.1", "critical,DER:05:00",
-          "unhandled critical extension" },
+          "extension: got 1.3.6.1.4.1.99999.1, not asked for" },
         { "must-staple added", "tlsfeature", "status_request",
           "extension: got 1.3.6.1.5.5.7.1.24, not asked for" },
         { "policy added", "certificatePolicies", "1.3.6.1.4.1.99999.2",
@@ -291,6 +292,12 @@ name_not_permitted(struct scene *scene)
 }
 
 static void
+issuer_has_an_unknown_critical_extension(struct scene *scene)
+{
+        maker_set(&scene->issuer, "1.3.6.1.4.1.99999.1", "critical,DER:05:00");
+}
+
+static void
 issuer_signed_weakly(struct scene *scene)
 {
         scene->issuer.md = EVP_sha1();
@@ -387,6 +394,147 @@ unknown_template_made_a_ca(struct scene *scene)
         maker_set(&scene->leaf, "basicConstraints", "critical,CA:TRUE");
 }
 
+static const struct issuer_facts plain_issuer = { .described = true };
+
+static void
+points_although_the_ca_has_no_crls(struct scene *scene)
+{
+        static const struct issuer_facts ocsp_only = { .described = true, .ocsp_enabled = true };
+
+        scene->expected.issuer = &ocsp_only;
+}
+
+static void
+access_although_the_ca_has_no_ocsp(struct scene *scene)
+{
+        scene->expected.issuer = &plain_issuer;
+        maker_set(&scene->leaf, "crlDistributionPoints", NULL);
+}
+
+static void
+points_to_another_host(struct scene *scene)
+{
+        static const struct issuer_facts issuer = { .described = true,
+                                                    .crl_enabled = true,
+                                                    .ocsp_enabled = true,
+                                                    .crl_host = "crl.other.example" };
+
+        scene->expected.issuer = &issuer;
+}
+
+static void
+asks_another_responder(struct scene *scene)
+{
+        static const struct issuer_facts issuer = { .described = true,
+                                                    .crl_enabled = true,
+                                                    .ocsp_enabled = true,
+                                                    .ocsp_host = "ocsp.other.example" };
+
+        scene->expected.issuer = &issuer;
+}
+
+static void
+wish_extension(struct scene *scene, const char *text)
+{
+        struct wishes *wishes = &scene->wishes;
+
+        text_assign(&wishes->template_arn, TEMPLATE("EndEntityCertificate_CSRPassthrough"));
+        text_list_add(&wishes->extensions, &wishes->extension_count, text);
+}
+
+static void
+wished_extension_missing(struct scene *scene)
+{
+        wish_extension(scene, "1.3.6.1.4.1.99999.1:0500");
+}
+
+static void
+wished_extension_of_another_value(struct scene *scene)
+{
+        wish_extension(scene, "1.3.6.1.4.1.99999.1:0500");
+        maker_set(&scene->leaf, "1.3.6.1.4.1.99999.1", "DER:04:00");
+}
+
+static void
+wished_critical_extension_is_not_critical(struct scene *scene)
+{
+        wish_extension(scene, "1.3.6.1.4.1.99999.1,critical:0500");
+        maker_set(&scene->leaf, "1.3.6.1.4.1.99999.1", "DER:05:00");
+}
+
+static void
+practice_statement_missing(struct scene *scene)
+{
+        struct error err = { 0 };
+
+        text_assign(&scene->wishes.template_arn, TEMPLATE("EndEntityCertificate_CSRPassthrough"));
+        assert_true(
+                usages_add_policy(&scene->wishes.usages, "1.2.3.4,cps=https://a.example/", &err));
+        maker_set(&scene->leaf, "certificatePolicies", "1.2.3.4");
+}
+
+static void
+path_length_not_as_wished(struct scene *scene)
+{
+        text_assign(&scene->wishes.template_arn, TEMPLATE("SubordinateCACertificate_PathLen0"));
+        scene->wishes.path_length = 1 + 0;
+        maker_set(&scene->issuer, "basicConstraints", "critical,CA:TRUE,pathlen:2");
+        maker_set(&scene->leaf, "basicConstraints", "critical,CA:TRUE,pathlen:1");
+        maker_set(&scene->leaf, "keyUsage", "critical,digitalSignature,keyCertSign,cRLSign");
+        maker_set(&scene->leaf, "extendedKeyUsage", NULL);
+}
+
+static void
+a_leaf_for_a_wished_ca(struct scene *scene)
+{
+        scene->wishes.path_length = 1 + 3;
+}
+
+static void
+given_by_the_api_and_missing(struct scene *scene)
+{
+        text_assign(&scene->wishes.template_arn,
+                    TEMPLATE("BlankEndEntityCertificate_APIPassthrough"));
+        scene->wishes.usages.key_usage = USAGE_KEY_AGREEMENT;
+        maker_set(&scene->leaf, "keyUsage", NULL);
+        maker_set(&scene->leaf, "extendedKeyUsage", NULL);
+}
+
+static void
+of_a_blank_template_with_usages(struct scene *scene)
+{
+        text_assign(&scene->wishes.template_arn,
+                    TEMPLATE("BlankEndEntityCertificate_APIPassthrough"));
+}
+
+/* What was asked for over a CSR has to come, even though the CSR was somebody else's. */
+static void
+wished_over_a_csr_and_missing(struct scene *scene)
+{
+        struct error err = { 0 };
+
+        scene_make_request(scene);
+        text_assign(&scene->wishes.template_arn, TEMPLATE("EndEntityCertificate_APIPassthrough"));
+        scene->wishes.csr_given = true;
+        scene->wishes.over_csr = WISH_POLICIES;
+        assert_true(usages_add_policy(&scene->wishes.usages, "1.2.3.4", &err));
+}
+
+static void
+another_difference_is_allowed(struct scene *scene)
+{
+        text_list_add(&scene->wishes.allowed, &scene->wishes.allowed_count, "not-before");
+        text_list_add(&scene->wishes.allowed, &scene->wishes.allowed_count, "extension:1.2.9");
+        scene->leaf.not_after += 6 * MINUTE;
+}
+
+static void
+a_ca_whatever_is_allowed(struct scene *scene)
+{
+        text_list_add(&scene->wishes.allowed, &scene->wishes.allowed_count, "basic-constraints");
+        maker_set(&scene->leaf, "basicConstraints", "critical,CA:TRUE");
+}
+
 static void
 request_is_broken(struct scene *scene)
 {
@@ -436,6 +584,8 @@ static const struct {
         { "date is garbage", date_is_garbage, "form: the dates are not well formed" },
         { "path too long", path_is_too_long, "path length constraint exceeded" },
         { "name not permitted", name_not_permitted, "permitted subtree violation" },
+        { "unknown critical extension of the issuer", issuer_has_an_unknown_critical_extension,
+          "unhandled critical extension" },
         { "issuer signed with SHA-1", issuer_signed_weakly,
           "CA signature digest algorithm too weak" },
         { "signed with SHA-1", signed_with_sha1,
@@ -457,6 +607,35 @@ static const struct {
         { "no CA where one was asked", not_a_ca_where_one_was_asked,
           "basic constraints: asked CA:TRUE, got CA:FALSE" },
         { "a CA from an unknown template", unknown_template_made_a_ca,
+          "basic constraints: asked CA:FALSE, got CA:TRUE" },
+        { "CRL points and no CRLs", points_although_the_ca_has_no_crls,
+          "CRL distribution points: got some, not asked for: the CA has CRLs off" },
+        { "AIA and no OCSP", access_although_the_ca_has_no_ocsp,
+          "authority information access: got some, not asked for: the CA has OCSP off" },
+        { "CRL points of another host", points_to_another_host,
+          "CRL distribution points: asked crl.other.example, as the CA is configured" },
+        { "AIA of another host", asks_another_responder,
+          "authority information access: asked ocsp.other.example, as the CA is configured" },
+        { "wished extension missing", wished_extension_missing,
+          "extension: asked 1.3.6.1.4.1.99999.1, missing" },
+        { "wished extension of another value", wished_extension_of_another_value,
+          "extension: asked 0500, got 0400" },
+        { "wished extension not critical", wished_critical_extension_is_not_critical,
+          "extension: asked critical:0500, got 0500" },
+        { "practice statement missing", practice_statement_missing,
+          "policies: asked 1.2.3.4,cps=https://a.example/, missing" },
+        { "longer path than wished", path_length_not_as_wished,
+          "basic constraints: asked 0 path length, got 1" },
+        { "a leaf for a wished CA", a_leaf_for_a_wished_ca,
+          "basic constraints: asked CA:TRUE, got CA:FALSE" },
+        { "given by the API and missing", given_by_the_api_and_missing,
+          "key usage: asked keyAgreement, missing" },
+        { "usages under a blank template", of_a_blank_template_with_usages,
+          "key usage: got digitalSignature, keyEncipherment, not asked for" },
+        { "wished over a CSR and missing", wished_over_a_csr_and_missing,
+          "policies: asked 1.2.3.4, missing" },
+        { "another difference is allowed", another_difference_is_allowed, "not after: asked" },
+        { "a CA, whatever is allowed", a_ca_whatever_is_allowed,
           "basic constraints: asked CA:FALSE, got CA:TRUE" },
         { "the request is broken", request_is_broken, "form: the recorded request" },
 };

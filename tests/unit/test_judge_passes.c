@@ -1,6 +1,7 @@
 #include <openssl/x509v3.h>
 
 #include "order/name.h"
+#include "order/text_list.h"
 #include "tests/unit/scene.h"
 #include "tests/unit/unit.h"
 
@@ -163,10 +164,94 @@ signed_with_pss(struct scene *scene)
         scene->leaf.pss = true;
 }
 
+static void
+revocation_as_the_ca_is_configured(struct scene *scene)
+{
+        static const struct issuer_facts issuer = { .described = true,
+                                                    .crl_enabled = true,
+                                                    .ocsp_enabled = true,
+                                                    .crl_host = "crl.example",
+                                                    .ocsp_host = "ocsp.example" };
+
+        scene->expected.issuer = &issuer;
+}
+
+static void
+an_extension_as_wished(struct scene *scene)
+{
+        struct wishes *wishes = &scene->wishes;
+        struct error err = { 0 };
+
+        text_assign(&wishes->template_arn, TEMPLATE("EndEntityCertificate_CSRPassthrough"));
+        text_list_add(&wishes->extensions, &wishes->extension_count, "1.3.6.1.4.1.99999.1:0500");
+        assert_true(usages_add_policy(&wishes->usages, "1.2.3.4,cps=https://a.b.cd/", &err));
+        maker_set(&scene->leaf, "1.3.6.1.4.1.99999.1", "DER:05:00");
+        /* SEQUENCE { SEQUENCE { 1.2.3.4, SEQUENCE { SEQUENCE { id-qt-cps, "https://a.b.cd/" } } } }
+         */
+        maker_set(&scene->leaf, "certificatePolicies",
+                  "DER:30:26:30:24:06:03:2a:03:04:30:1d:30:1b:06:08:2b:06:01:05:05:07:02:01:16:0f:"
+                  "68:74:74:70:73:3a:2f:2f:61:2e:62:2e:63:64:2f");
+}
+
+static void
+a_critical_extension_as_wished(struct scene *scene)
+{
+        struct wishes *wishes = &scene->wishes;
+
+        text_assign(&wishes->template_arn, TEMPLATE("EndEntityCertificate_CSRPassthrough"));
+        text_list_add(&wishes->extensions, &wishes->extension_count,
+                      "1.3.6.1.4.1.99999.1,critical:0500");
+        maker_set(&scene->leaf, "1.3.6.1.4.1.99999.1", "critical,DER:05:00");
+}
+
+static void
+given_by_the_api(struct scene *scene)
+{
+        struct error err = { 0 };
+
+        text_assign(&scene->wishes.template_arn,
+                    TEMPLATE("BlankEndEntityCertificate_APIPassthrough"));
+        assert_true(usages_add_key_usage(&scene->wishes.usages, "keyAgreement", &err));
+        assert_true(usages_add_extended(&scene->wishes.usages, "clientAuth", &err));
+        maker_set(&scene->leaf, "keyUsage", "keyAgreement");
+        maker_set(&scene->leaf, "extendedKeyUsage", "clientAuth");
+}
+
+/* The order of a subject that goes through the API is the service's. */
+static void
+subject_of_the_api_in_another_order(struct scene *scene)
+{
+        scene_make_request(scene);
+        text_assign(&scene->wishes.template_arn, TEMPLATE("EndEntityCertificate_APIPassthrough"));
+        text_assign(&scene->wishes.subject, "CN=device-9,O=Example");
+        scene->wishes.csr_given = true;
+        scene->wishes.over_csr = WISH_SUBJECT;
+        scene->leaf.subject = "O=Example,CN=device-9";
+}
+
+static void
+an_allowed_difference(struct scene *scene)
+{
+        static const char *const names[] = { "not-after", "extension:1.3.6.1.4.1.99999.1",
+                                             "key-usage" };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+                text_list_add(&scene->wishes.allowed, &scene->wishes.allowed_count, names[i]);
+        scene->leaf.not_after += DAY;
+        maker_set(&scene->leaf, "1.3.6.1.4.1.99999.1", "DER:05:00");
+        maker_set(&scene->leaf, "keyUsage", "critical,digitalSignature");
+}
+
 static const struct {
         const char *name;
         void (*change)(struct scene *scene);
 } fine_rows[] = {
+        { "revocation as the CA is configured", revocation_as_the_ca_is_configured },
+        { "an extension and a practice statement as wished", an_extension_as_wished },
+        { "a critical extension as wished", a_critical_extension_as_wished },
+        { "given by the API", given_by_the_api },
+        { "a subject of the API in another order", subject_of_the_api_in_another_order },
+        { "a difference that is allowed by name", an_allowed_difference },
         { "as asked", nothing },
         { "without basic constraints", without_basic_constraints },
         { "names in another order", names_in_another_order },
@@ -235,6 +320,41 @@ make_foreign_request(struct scene *scene)
 }
 
 static void
+what_the_ca_alone_can_explain_is_noted_where_its_configuration_is_not_known(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf differences = { 0 };
+        struct error err = { 0 };
+        struct scene scene;
+
+        (void)state;
+        scene_init(&scene);
+        assert_done(scene_judge(&scene, &differences, &err), err);
+        assert_non_null(strstr(buf_text(&scene.notes), "CRL distribution points: there are some"));
+        assert_non_null(strstr(buf_text(&scene.notes), "authority information access: there are"));
+        revocation_as_the_ca_is_configured(&scene);
+        assert_done(scene_judge(&scene, &differences, &err), err);
+        assert_int_equal(scene.notes.len, 0);
+        scene_clear(&scene);
+}
+
+static void
+what_is_allowed_to_differ_is_still_told(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf differences = { 0 };
+        struct error err = { 0 };
+        struct scene scene;
+
+        (void)state;
+        scene_init(&scene);
+        an_allowed_difference(&scene);
+        assert_done(scene_judge(&scene, &differences, &err), err);
+        assert_non_null(strstr(buf_text(&scene.allowed), "not after: asked"));
+        assert_non_null(strstr(buf_text(&scene.allowed), "key usage: asked keyEncipherment"));
+        assert_non_null(strstr(buf_text(&scene.allowed), "extension: got 1.3.6.1.4.1.99999.1"));
+        scene_clear(&scene);
+}
+
+static void
 an_extension_of_the_request_passes_with_the_template_only(void **state)
 {
         static const struct {
@@ -274,6 +394,9 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_certificate_that_is_as_asked_passes),
+                cmocka_unit_test(
+                        what_the_ca_alone_can_explain_is_noted_where_its_configuration_is_not_known),
+                cmocka_unit_test(what_is_allowed_to_differ_is_still_told),
                 cmocka_unit_test(an_extension_of_the_request_passes_with_the_template_only),
         };
 

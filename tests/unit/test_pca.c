@@ -4,6 +4,8 @@
 
 #include "aws/pca.h"
 #include "base/clock.h"
+#include "order/text_list.h"
+#include "tests/unit/vectors.h"
 
 #define CA                                                              \
         "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/" \
@@ -454,10 +456,184 @@ reasons_to_revoke_are_known_in_every_spelling(void **state)
         assert_refused(pca_revocation_reason("", &reason, &err), err, ERROR_USAGE);
 }
 
+/* -- ApiPassthrough ------------------------------------------------------------------------- */
+
+static void
+wish_everything(struct wishes *wishes)
+{
+        static const char *const sans[] = {
+                "dns:a.example", "ip:2001:db8::1", "email:a@b.example", "uri:urn:a:b",
+                "rid:1.2.3",     "upn:a@r",        "dirname:CN=a",      "othername:1.2.4;UTF8:x;y",
+        };
+        struct error err = { 0 };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(sans); i++)
+                wishes_add_san(wishes, sans[i]);
+        assert_done(usages_add_key_usage(&wishes->usages, "digitalSignature,decipherOnly", &err),
+                    err);
+        assert_done(usages_add_extended(&wishes->usages, "clientAuth,smartCardLogin,1.2.5", &err),
+                    err);
+        assert_done(usages_add_policy(&wishes->usages, "1.2.6,cps=https://c.example/", &err), err);
+        assert_done(usages_add_policy(&wishes->usages, "1.2.7", &err), err);
+        text_list_add(&wishes->extensions, &wishes->extension_count, "1.2.8,critical:0500");
+        text_list_add(&wishes->extensions, &wishes->extension_count, "1.2.9:0500");
+}
+
+static const char everything[] =
+        "{\"Extensions\":{\"CertificatePolicies\":[{\"CertPolicyId\":\"1.2.6\","
+        "\"PolicyQualifiers\":[{\"PolicyQualifierId\":\"CPS\","
+        "\"Qualifier\":{\"CpsUri\":\"https://c.example/\"}}]},{\"CertPolicyId\":\"1.2.7\"}],"
+        "\"ExtendedKeyUsage\":[{\"ExtendedKeyUsageType\":\"CLIENT_AUTH\"},"
+        "{\"ExtendedKeyUsageType\":\"SMART_CARD_LOGIN\"},"
+        "{\"ExtendedKeyUsageObjectIdentifier\":\"1.2.5\"}],"
+        "\"KeyUsage\":{\"DigitalSignature\":true,\"NonRepudiation\":false,"
+        "\"KeyEncipherment\":false,\"DataEncipherment\":false,\"KeyAgreement\":false,"
+        "\"KeyCertSign\":false,\"CRLSign\":false,\"EncipherOnly\":false,"
+        "\"DecipherOnly\":true},"
+        "\"SubjectAlternativeNames\":[{\"DnsName\":\"a.example\"},"
+        "{\"IpAddress\":\"2001:db8::1\"},{\"Rfc822Name\":\"a@b.example\"},"
+        "{\"UniformResourceIdentifier\":\"urn:a:b\"},{\"RegisteredId\":\"1.2.3\"},"
+        "{\"OtherName\":{\"TypeId\":\"1.3.6.1.4.1.311.20.2.3\",\"Value\":\"a@r\"}},"
+        "{\"DirectoryName\":{\"CommonName\":\"a\"}},"
+        "{\"OtherName\":{\"TypeId\":\"1.2.4\",\"Value\":\"x;y\"}}],"
+        "\"CustomExtensions\":[{\"ObjectIdentifier\":\"1.2.8\",\"Value\":\"BQA=\","
+        "\"Critical\":true},{\"ObjectIdentifier\":\"1.2.9\",\"Value\":\"BQA=\","
+        "\"Critical\":false}]},"
+        "\"Subject\":{\"Country\":\"DE\",\"Organization\":\"Example\","
+        "\"CommonName\":\"device-1\"}}";
+
+static void
+api_passthrough_has_one_member_for_each_name_and_base64_once(void **state)
+{
+        struct wishes wishes = { .csr_given = true, .over_csr = ~0u };
+        const struct template_facts *facts = template_find("EndEntityCertificate_APIPassthrough");
+
+        (void)state;
+        wish_everything(&wishes);
+        text_assign(&wishes.subject, "CN=device-1,O=Example,C=DE");
+        char *text = pca_write_passthrough(&wishes, facts);
+
+        assert_string_equal(text, everything);
+        free(text);
+        assert_null(pca_write_passthrough(&wishes, template_find("EndEntityCertificate")));
+        wishes_clear(&wishes);
+}
+
+static void
+a_subject_is_written_in_standard_or_in_custom_attributes_never_in_both(void **state)
+{
+        static const struct {
+                const char *subject;
+                const char *json;
+        } cases[] = {
+                { "CN=a,O=b", "{\"Subject\":{\"Organization\":\"b\",\"CommonName\":\"a\"}}" },
+                { "CN=a,DC=b,DC=c",
+                  "{\"Subject\":{\"CustomAttributes\":["
+                  "{\"ObjectIdentifier\":\"0.9.2342.19200300.100.1.25\",\"Value\":\"c\"},"
+                  "{\"ObjectIdentifier\":\"0.9.2342.19200300.100.1.25\",\"Value\":\"b\"},"
+                  "{\"ObjectIdentifier\":\"2.5.4.3\",\"Value\":\"a\"}]}}" },
+                { "CN=\\\"\\,\xc3\xa4", "{\"Subject\":{\"CommonName\":\"\\\",\xc3\xa4\"}}" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+                struct wishes wishes = { .csr_given = true, .over_csr = WISH_SUBJECT };
+
+                text_assign(&wishes.subject, cases[i].subject);
+                char *text =
+                        pca_write_passthrough(&wishes,
+                                              template_find("EndEntityCertificate_APIPassthrough"));
+
+                assert_string_equal(text, cases[i].json);
+                free(text);
+                wishes_clear(&wishes);
+        }
+}
+
+/* Walk what is written along the shapes of the service's model. */
+static void
+check_shape(const cJSON *shapes, const char *name, const cJSON *value)
+{
+        const cJSON *shape = cJSON_GetObjectItemCaseSensitive(shapes, name);
+        const char *type = cJSON_GetObjectItemCaseSensitive(shape, "type")->valuestring;
+        const cJSON *part;
+
+        if (strcmp(type, "list") == 0) {
+                const cJSON *member = cJSON_GetObjectItemCaseSensitive(shape, "member");
+
+                cJSON_ArrayForEach(part, value)
+                        check_shape(shapes,
+                                    cJSON_GetObjectItemCaseSensitive(member, "shape")->valuestring,
+                                    part);
+                return;
+        }
+        if (strcmp(type, "structure") != 0) {
+                assert_int_equal(cJSON_IsBool(value) != 0, strcmp(type, "boolean") == 0);
+                assert_int_equal(cJSON_IsString(value) != 0, strcmp(type, "string") == 0);
+                return;
+        }
+        cJSON_ArrayForEach(part, value)
+        {
+                const cJSON *member = cJSON_GetObjectItemCaseSensitive(
+                        cJSON_GetObjectItemCaseSensitive(shape, "members"), part->string);
+
+                if (!member)
+                        fail_msg("%s has no member %s", name, part->string);
+                check_shape(shapes, cJSON_GetObjectItemCaseSensitive(member, "shape")->valuestring,
+                            part);
+        }
+}
+
+static void
+api_passthrough_has_the_members_of_the_model(void **state)
+{
+        CLEANUP(free_cleanup) char *path = shared_path("reference/models/acm-pca.json");
+        CLEANUP(free_cleanup) char *text = read_text(path, NULL);
+
+        (void)state;
+        if (!text) {
+                print_message("skipped: the service's model is not at hand\n");
+                free(MOVE(path)); /* skip() jumps over clean-ups */
+                skip();
+        }
+        cJSON *model = cJSON_Parse(text);
+        cJSON *value = cJSON_Parse(everything);
+
+        assert_non_null(value);
+        check_shape(cJSON_GetObjectItemCaseSensitive(model, "shapes"), "ApiPassthrough", value);
+        cJSON_Delete(value);
+        cJSON_Delete(model);
+}
+
+static void
+a_request_carries_api_passthrough_where_there_is_one(void **state)
+{
+        struct pca_issue issue = { .ca_arn = CA,
+                                   .csr_pem = "x",
+                                   .signing_algorithm = "SHA256WITHECDSA",
+                                   .validity_type = "DAYS",
+                                   .validity_value = 1 };
+        char *without = pca_write_issue(&issue);
+
+        (void)state;
+        issue.api_passthrough = "{\"Subject\":{\"CommonName\":\"a\"}}";
+        char *with = pca_write_issue(&issue);
+
+        assert_null(strstr(without, "ApiPassthrough"));
+        assert_non_null(strstr(with, "\"ApiPassthrough\":{\"Subject\":{\"CommonName\":\"a\"}}"));
+        free(without);
+        free(with);
+}
+
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(api_passthrough_has_one_member_for_each_name_and_base64_once),
+                cmocka_unit_test(
+                        a_subject_is_written_in_standard_or_in_custom_attributes_never_in_both),
+                cmocka_unit_test(api_passthrough_has_the_members_of_the_model),
+                cmocka_unit_test(a_request_carries_api_passthrough_where_there_is_one),
                 cmocka_unit_test(the_arn_of_a_ca_is_taken_apart),
                 cmocka_unit_test(what_is_not_the_arn_of_a_ca_is_refused_with_the_rule),
                 cmocka_unit_test(a_certificate_arn_gives_the_arn_of_its_ca),

@@ -25,6 +25,7 @@ static const char *const members[] = {
         "place",
         "replaces",
         "error",
+        "differences",
         "wishes",
 };
 

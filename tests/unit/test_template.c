@@ -70,6 +70,9 @@ templates_are_found_by_name_version_and_nick(void **state)
                 { "code-signing", "CodeSigningCertificate" },
                 { "ocsp-signing", "OCSPSigningCertificate" },
                 { "RootCACertificate_APIPassthrough/V1", "RootCACertificate_APIPassthrough" },
+                { "subordinate-0", "SubordinateCACertificate_PathLen0" },
+                { "subordinate-3", "SubordinateCACertificate_PathLen3" },
+                { "root", "RootCACertificate" },
                 { "EndEntityCertificate/V2", NULL },
                 { "EndEntityCertificat", NULL },
                 { "EndEntityCertificate_", NULL },
@@ -188,6 +191,19 @@ check_extended(const struct template_facts *facts, const cJSON *row)
         assert_int_equal(count, cJSON_GetArraySize(purposes));
 }
 
+static bool
+lists(const cJSON *row, const char *name, const char *word)
+{
+        const cJSON *item;
+
+        cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(row, name))
+        {
+                if (strcmp(item->valuestring, word) == 0)
+                        return true;
+        }
+        return false;
+}
+
 static void
 check_row(const cJSON *row)
 {
@@ -204,6 +220,9 @@ check_row(const cJSON *row)
         assert_int_equal(facts->basic_constraints_critical, flag(constraints, "critical"));
         assert_int_equal(facts->path_length, length ? length->valueint : -1);
         assert_int_equal(facts->key_usage, bits_of(row));
+        assert_int_equal(facts->crl_from_api, lists(row, "crlDistributionPoints", "api"));
+        /* A root gets none of the CA's: there is nobody above it. */
+        assert_int_equal(facts->is_root, !lists(row, "crlDistributionPoints", "ca-config"));
         check_extended(facts, row);
 }
 
