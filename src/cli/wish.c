@@ -37,6 +37,48 @@ refuse_beside(const struct options *options, enum option_id with, const char *wh
         return true;
 }
 
+/* In the order of enum wish_part. */
+static const enum option_id csr_parts[] = {
+        OPTION_SUBJECT,       OPTION_SAN,        OPTION_KEY_USAGE,
+        OPTION_EXT_KEY_USAGE, OPTION_POLICY_OID, OPTION_EXTENSION,
+};
+
+/* What the command line asks for over a CSR that somebody else made: enum wish_part bits. */
+static unsigned
+over_csr(const struct options *options)
+{
+        unsigned over = 0;
+
+        for (size_t i = 0; i < ARRAY_LENGTH(csr_parts); i++) {
+                const struct option_value *value = option_value(options, csr_parts[i]);
+
+                if (value->count && value->origin == ORIGIN_LINE)
+                        over |= 1u << i;
+        }
+        return over;
+}
+
+/* The CSR says it already, unless the template lets the API say it again. */
+static bool
+check_over_csr(const struct options *options, struct error *err)
+{
+        const char *template = option_text(options, OPTION_TEMPLATE);
+        const struct template_facts *facts = template ? template_find(template) : NULL;
+        unsigned over = option_text(options, OPTION_CSR) ? over_csr(options) : 0;
+        size_t first = 0;
+
+        if (template && !facts)
+                facts = template_of_arn(template);
+        if (!over || (template && (!facts || facts->api_passthrough)))
+                return true;
+        while (!(over & 1u << first))
+                first++;
+        error_set(err, ERROR_USAGE, "--%s does not go with --csr: the CSR says it already",
+                  option_row(csr_parts[first])->name);
+        return error_advise(err, "leave one of them out, or take a template that reads the API, "
+                                 "such as BlankEndEntityCertificate_APIPassthrough");
+}
+
 static bool
 check_combination(const struct options *options, struct error *err)
 {
@@ -50,7 +92,8 @@ check_combination(const struct options *options, struct error *err)
         if (!refuse_beside(options, OPTION_KEY, "the key exists already", said_by_key,
                            ARRAY_LENGTH(said_by_key), err) ||
             !refuse_beside(options, OPTION_CSR, "the CSR says it already", said_by_csr,
-                           ARRAY_LENGTH(said_by_csr), err))
+                           ARRAY_LENGTH(said_by_csr), err) ||
+            !check_over_csr(options, err))
                 return false;
         if (!option_flag(options, OPTION_REPLACE) || option_text(options, OPTION_ID))
                 return true;
@@ -290,48 +333,18 @@ read_usages(const struct options *options, unsigned parts, struct usages *usages
         return true;
 }
 
-/* What the command line asks for over a CSR that somebody else made; the API carries it. */
+/* The API carries it (order/content.h). */
 static bool
 read_over_csr(const struct patterns *patterns, struct wishes *wishes, struct error *err)
 {
-        static const enum option_id parts[] = {
-                OPTION_SUBJECT,       OPTION_SAN,        OPTION_KEY_USAGE,
-                OPTION_EXT_KEY_USAGE, OPTION_POLICY_OID, OPTION_EXTENSION,
-        };
-        unsigned over = 0;
+        unsigned over = over_csr(patterns->options);
 
-        for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
-                const struct option_value *value = option_value(patterns->options, parts[i]);
-
-                if (value->count && value->origin == ORIGIN_LINE)
-                        over |= 1u << i;
-        }
         wishes_forget(wishes, over);
         wishes->over_csr = over;
         return (!(over & WISH_SUBJECT) || read_subject(patterns, wishes, err)) &&
                (!(over & WISH_SANS) || read_sans(patterns, wishes, err)) &&
                (!(over & WISH_EXTENSIONS) || read_extensions(patterns->options, wishes, err)) &&
                read_usages(patterns->options, over, &wishes->usages, err);
-}
-
-/* The CSR says it already, unless the template lets the API say it again. */
-static bool
-check_over_csr(const struct wishes *wishes, struct error *err)
-{
-        static const char *const names[] = { "subject",       "san",        "key-usage",
-                                             "ext-key-usage", "policy-oid", "extension" };
-        const char *arn = wishes->template_arn;
-        const struct template_facts *facts = arn ? template_of_arn(arn) : NULL;
-        size_t first = 0;
-
-        if (!wishes->over_csr || (arn && (!facts || facts->api_passthrough)))
-                return true;
-        while (!(wishes->over_csr & 1u << first))
-                first++;
-        error_set(err, ERROR_USAGE, "--%s does not go with --csr: the CSR says it already",
-                  names[first]);
-        return error_advise(err, "leave one of them out, or take a template that reads the API, "
-                                 "such as BlankEndEntityCertificate_APIPassthrough");
 }
 
 static bool
@@ -664,8 +677,8 @@ wish_read_row(const struct options *options, bool needs_ca, int64_t row, struct 
             !read_attributes(option_value(options, OPTION_ATTRIBUTE), wishes, err) ||
             !patterns_begin(&patterns, options, order, row, err) ||
             !read_content(&patterns, order, err) || !read_demands(options, wishes, err) ||
-            !read_request(options, wishes, err) || !check_over_csr(wishes, err) ||
-            !read_targets(options, wishes, err) || !read_notes(&patterns, wishes, err))
+            !read_request(options, wishes, err) || !read_targets(options, wishes, err) ||
+            !read_notes(&patterns, wishes, err))
                 return false;
         wishes->unfilled = patterns.facts.later != 0;
         /* Repeated on another day, the order still has the date it began with. */
