@@ -168,12 +168,12 @@ END
 }
 
 @test "everything that can be wished for comes by the CSR as by the API, and the proof says so" {
-        local template wishes=(--subject CN=device-1,O=Example --san dns:a.example --san ip:2001:db8::1
+        local template wishes=(--subject 'CN=device-1,O=Example' --san dns:a.example --san ip:2001:db8::1
                 --san email:a@b.example --san uri:https://a.example/ --san upn:a@realm --san rid:1.2.3
-                --san dirname:CN=x --san 'othername:1.2.4;UTF8:y' --key-usage digitalSignature,nonRepudiation
-                --ext-key-usage clientAuth,smartCardLogin,1.2.5 --extension 1.3.6.1.4.1.99999.3:0500
-                --extension 1.3.6.1.4.1.99999.4,critical:04020102
-                --policy-oid 1.3.6.1.4.1.99999.2,cps=https://pki.example/cps)
+                --san dirname:CN=x --san 'othername:1.2.4;UTF8:y' --key-usage 'digitalSignature,nonRepudiation'
+                --ext-key-usage 'clientAuth,smartCardLogin,1.2.5' --extension 1.3.6.1.4.1.99999.3:0500
+                --extension '1.3.6.1.4.1.99999.4,critical:04020102'
+                --policy-oid '1.3.6.1.4.1.99999.2,cps=https://pki.example/cps')
         for template in CSRPassthrough APIPassthrough APICSRPassthrough; do
                 done_well plan --template BlankEndEntityCertificate_$template "${wishes[@]}" --name "$template"
                 [ "$(foretold extension)" = "1.3.6.1.4.1.99999.3, value 0500" ]
