@@ -270,7 +270,9 @@ names_make(void)
         static const struct {
                 const char *service;
                 const struct facts_operation *operations;
-        } services[] = { { "sts", facts_sts }, { "iam", facts_iam } };
+        } services[] = { { "sts", facts_sts },
+                         { "iam", facts_iam },
+                         { "rolesanywhere", facts_rolesanywhere } };
         size_t count = 0;
 
         for (size_t i = 0; !names[0] || (count && i < ARRAY_LENGTH(services)); i++) {

@@ -44,12 +44,15 @@ struct member {
         bool required;
 };
 
-/* The operations of the query protocol and their inputs; the last one has no name. */
+/*
+ * The operations of the query protocol and of Roles Anywhere, and their inputs; the last one has no
+ * name.
+ */
 struct facts_operation {
         const char *name;
         const struct shape *input;
 };
-extern const struct facts_operation facts_iam[], facts_sts[];
+extern const struct facts_operation facts_iam[], facts_rolesanywhere[], facts_sts[];
 
 /* The input of an operation of Private CA such as "IssueCertificate"; NULL for one that does not
  * exist. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "localpca/access.h"
+#include "localpca/anywhere.h"
 #include "localpca/facts.h"
 #include "localpca/validate.h"
 
@@ -139,6 +140,7 @@ pca_open(struct pca *pca, const struct options *options, struct error *err)
         pca->worker = worker_new(err);
         const char *issuer = pca->authorities.all[1]->arn;
         return pca->worker && records_load(&pca->records, pca->store, err) &&
+               anywhere_load(pca, err) &&
                identities_load(&pca->identities, &pca->records, pca->store, issuer,
                                options->account, err) &&
                rules_read(pca, err) &&
@@ -153,6 +155,7 @@ pca_close(struct pca *pca)
         authorities_clear(&pca->authorities);
         identities_clear(&pca->identities);
         records_clear(&pca->records);
+        cJSON_Delete(pca->anywhere);
         throttle_free(pca->throttle);
         faults_free(pca->faults);
         store_close(pca->store);
@@ -252,6 +255,7 @@ static const struct service_rules {
         { "acm-pca", "InvalidSignatureException", 5, false },
         { "sts", "SignatureDoesNotMatch", 15, true },
         { "iam", "SignatureDoesNotMatch", 15, true },
+        { "rolesanywhere", "InvalidSignatureException", 5, false },
 };
 
 /* Where the global endpoints of a partition are signed for. */
@@ -457,7 +461,7 @@ turn_undo(struct pca *pca, const struct error *why)
         pca->stats.issued = pca->stats.repeats_of_csr = pca->stats.repeats_of_key = 0;
         pca->stats.revoked = 0;
         if (!authorities_load(&pca->authorities, pca->store, &ignored) ||
-            !records_load(&pca->records, pca->store, &ignored) ||
+            !records_load(&pca->records, pca->store, &ignored) || !anywhere_load(pca, &ignored) ||
             !identities_reload(&pca->identities, pca->store, pca->options->account, &ignored) ||
             !store_document_each(pca->store, "setting", stats_visit, &pca->stats, &ignored))
                 log_info("state-unreadable", "what='%s'", ignored.what);

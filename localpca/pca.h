@@ -43,6 +43,7 @@ struct pca {
         struct authorities authorities;
         struct identities identities;
         struct records records;
+        cJSON *anywhere; /* Roles Anywhere's objects by their ids (anywhere.h) */
         struct worker *worker;
         struct throttle *throttle;
         struct faults *faults;
@@ -73,6 +74,7 @@ struct call {
 struct answer {
         unsigned status;
         const char *content_type;
+        const char *error_type; /* the header x-amzn-ErrorType; NULL: none */
         struct buf body;
         char request_id[37];
         struct fault fault;

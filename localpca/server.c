@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "localpca/anywhere.h"
 #include "localpca/exchange.h"
 #include "localpca/query.h"
 #include "localpca/tls.h"
@@ -150,7 +151,9 @@ api_decide(struct server *server, struct exchange *exchange, const char *method)
                                          .body = view_buf(&exchange->body),
                                          .source_ip = source,
                                          .secure = server->pca->options->tls };
-        if (query_is_request(&request))
+        if (anywhere_is_request(method, path))
+                anywhere_answer(server->pca, &request, &exchange->answer);
+        else if (query_is_request(&request))
                 query_answer(server->pca, &request, &exchange->answer);
         else
                 pca_answer(server->pca, &request, &exchange->answer);
@@ -203,7 +206,8 @@ exchange_decide(struct server *server, struct exchange *exchange, const char *me
         if (exchange->too_large) {
                 error_answer(&exchange->answer, 413, "RequestEntityTooLargeException",
                              "The request is too large");
-        } else if (strcmp(method, "POST") == 0 && !ocsp && (strcmp(url, "/") == 0 || target)) {
+        } else if (anywhere_is_request(method, url) ||
+                   (strcmp(method, "POST") == 0 && !ocsp && (strcmp(url, "/") == 0 || target))) {
                 api_decide(server, exchange, method);
         } else {
                 exchange->plain = true;
@@ -320,6 +324,8 @@ exchange_answer(struct server *server, struct exchange *exchange)
         date_write(pca_now_ms(server->pca) / 1000, date);
         MHD_add_response_header(response, "Date", date);
         MHD_add_response_header(response, "Content-Type", answer->content_type);
+        if (answer->error_type)
+                MHD_add_response_header(response, "x-amzn-ErrorType", answer->error_type);
         if (answer->request_id[0])
                 MHD_add_response_header(response, "x-amzn-RequestId", answer->request_id);
         enum MHD_Result queued = MHD_queue_response(exchange->connection, answer->status, response);

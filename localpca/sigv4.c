@@ -13,6 +13,8 @@
 #include "base/clock.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
+#define X509_RSA "AWS4-X509-RSA-SHA256"
+#define X509_ECDSA "AWS4-X509-ECDSA-SHA256"
 #define TERMINATOR "aws4_request"
 
 const char *
@@ -102,7 +104,7 @@ authorization_read(const char *authorization, struct sigv4_claim *claim, struct 
 {
         struct buf missing = { 0 };
         char credential[400] = "";
-        const char *parts = authorization + strlen(ALGORITHM);
+        const char *parts = authorization + strlen(claim->algorithm);
 
         if (!part_read(parts, "Credential", credential, sizeof(credential)))
                 buf_add_text(&missing, "Authorization header requires 'Credential' parameter. ");
@@ -124,8 +126,21 @@ authorization_read(const char *authorization, struct sigv4_claim *claim, struct 
         return complete;
 }
 
-bool
-sigv4_read(const struct sigv4_request *request, struct sigv4_claim *claim, struct refusal *refusal)
+/* The one of `algorithms` (ended by NULL) that the header begins with. */
+static const char *
+algorithm_read(const char *authorization, const char *const *algorithms)
+{
+        size_t len = strcspn(authorization, " ");
+
+        for (; *algorithms; algorithms++)
+                if (strlen(*algorithms) == len && memcmp(*algorithms, authorization, len) == 0)
+                        return authorization[len] ? *algorithms : NULL;
+        return NULL;
+}
+
+static bool
+claim_read(const struct sigv4_request *request, const char *const *algorithms,
+           struct sigv4_claim *claim, struct refusal *refusal)
 {
         const char *authorization = sigv4_header(request, "Authorization");
         const char *date = sigv4_header(request, "X-Amz-Date");
@@ -133,7 +148,8 @@ sigv4_read(const struct sigv4_request *request, struct sigv4_claim *claim, struc
         if (!authorization || !*authorization)
                 return refuse(refusal, "MissingAuthenticationTokenException",
                               "Missing Authentication Token");
-        if (strncmp(authorization, ALGORITHM " ", strlen(ALGORITHM) + 1) != 0)
+        claim->algorithm = algorithm_read(authorization, algorithms);
+        if (!claim->algorithm)
                 return refuse(refusal, "IncompleteSignatureException",
                               "Unsupported AWS 'algorithm': '%.*s' (Authorization=%s)",
                               (int)strcspn(authorization, " "), authorization, authorization);
@@ -151,6 +167,23 @@ sigv4_read(const struct sigv4_request *request, struct sigv4_claim *claim, struc
                               date);
         memcpy(claim->time, date, sizeof(claim->time));
         return true;
+}
+
+bool
+sigv4_read(const struct sigv4_request *request, struct sigv4_claim *claim, struct refusal *refusal)
+{
+        static const char *const algorithms[] = { ALGORITHM, NULL };
+
+        return claim_read(request, algorithms, claim, refusal);
+}
+
+bool
+sigv4_read_x509(const struct sigv4_request *request, struct sigv4_claim *claim,
+                struct refusal *refusal)
+{
+        static const char *const algorithms[] = { X509_RSA, X509_ECDSA, NULL };
+
+        return claim_read(request, algorithms, claim, refusal);
 }
 
 /* -- the canonical request ---------------------------------------------------------------- */
@@ -344,7 +377,8 @@ sigv4_string_to_sign(const struct sigv4_claim *claim, const struct buf *canonica
 
         sha256(view_buf(canonical), digest);
         char *hex = hex_encode(view_of(digest, sizeof(digest)));
-        buf_format(out, ALGORITHM "\n%s\n%s/%s/%s/" TERMINATOR "\n%s", claim->time, claim->date,
+        buf_format(out, "%s\n%s\n%s/%s/%s/" TERMINATOR "\n%s",
+                   claim->algorithm ? claim->algorithm : ALGORITHM, claim->time, claim->date,
                    claim->region, claim->service, hex);
         free(hex);
 }
@@ -496,4 +530,40 @@ sigv4_check(const struct sigv4_request *request, const struct sigv4_claim *claim
                       "service documentation for details.\n\nThe Canonical String for this request "
                       "should have been\n'%s'\n\nThe String-to-Sign should have been\n'%s'\n",
                       buf_text(&canonical), buf_text(&string_to_sign));
+}
+
+/* -- signatures of certificates ----------------------------------------------------------- */
+
+static bool
+signature_verifies(const struct sigv4_claim *claim, EVP_PKEY *key, const struct buf *text)
+{
+        bool rsa = strcmp(claim->algorithm, X509_RSA) == 0;
+        CLEANUP(buf_cleanup) struct buf signature = { 0 };
+        struct error ignored = { 0 };
+
+        if (!EVP_PKEY_is_a(key, rsa ? "RSA" : "EC") ||
+            !hex_decode(claim->signature, &signature, &ignored))
+                return false;
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        bool good = context && EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
+                    EVP_DigestVerify(context, signature.data, signature.len, text->data,
+                                     text->len) == 1;
+        EVP_MD_CTX_free(context);
+        return good;
+}
+
+bool
+sigv4_check_x509(const struct sigv4_request *request, const struct sigv4_claim *claim,
+                 const struct sigv4_rules *rules, EVP_PKEY *key, struct refusal *refusal)
+{
+        CLEANUP(buf_cleanup) struct buf canonical = { 0 };
+        CLEANUP(buf_cleanup) struct buf string_to_sign = { 0 };
+
+        if (!headers_check(request, claim, rules->mismatch_code, refusal) ||
+            !scope_check(claim, rules, refusal) || !clock_check(claim, rules, refusal))
+                return false;
+        sigv4_canonical_request(request, claim->signed_headers, &canonical);
+        sigv4_string_to_sign(claim, &canonical, &string_to_sign);
+        return signature_verifies(claim, key, &string_to_sign) ||
+               refuse(refusal, rules->mismatch_code, "Invalid signature");
 }

@@ -7,6 +7,8 @@
 #ifndef LOCALPCA_SIGV4_H
 #define LOCALPCA_SIGV4_H
 
+#include <openssl/types.h>
+
 #include "base/bytes.h"
 #include "localpca/refusal.h"
 
@@ -29,14 +31,15 @@ struct sigv4_request {
 
 /* What the Authorization header says. */
 struct sigv4_claim {
-        char access_key_id[129];
-        char date[9]; /* of the credential scope */
+        const char *algorithm;
+        char access_key_id[129]; /* of a certificate: its serial number in decimal */
+        char date[9];            /* of the credential scope */
         char region[65];
         char service[65];
         char signed_headers[1025];
-        char signature[65];
-        char time[17]; /* "20261121T222440Z" */
-        int64_t when;  /* the same in seconds since 1970 */
+        char signature[1025]; /* hex */
+        char time[17];        /* "20261121T222440Z" */
+        int64_t when;         /* the same in seconds since 1970 */
 };
 
 /* What the server expects of a claim, and how it measures time. */
@@ -62,6 +65,17 @@ bool sigv4_read(const struct sigv4_request *request, struct sigv4_claim *claim,
 bool sigv4_check(const struct sigv4_request *request, const struct sigv4_claim *claim,
                  const struct sigv4_rules *rules, const struct secret *secret,
                  struct refusal *refusal) MUST_CHECK;
+
+/*
+ * The variant of Roles Anywhere, signed with the key of a certificate: the claim's algorithm is
+ * "AWS4-X509-RSA-SHA256" or "AWS4-X509-ECDSA-SHA256".  Both refuse as their namesakes do; the check
+ * with rules->mismatch_code.
+ */
+bool sigv4_read_x509(const struct sigv4_request *request, struct sigv4_claim *claim,
+                     struct refusal *refusal) MUST_CHECK;
+bool sigv4_check_x509(const struct sigv4_request *request, const struct sigv4_claim *claim,
+                      const struct sigv4_rules *rules, EVP_PKEY *key,
+                      struct refusal *refusal) MUST_CHECK;
 
 /* The value of the first header of that name (any case); NULL when there is none. */
 const char *sigv4_header(const struct sigv4_request *request, const char *name);
