@@ -1,8 +1,10 @@
 #include "cli/cloud.h"
 
-#include "cli/narrow.h"
-
 #include <stdlib.h>
+#include <string.h>
+
+#include "cli/caller.h"
+#include "cli/narrow.h"
 
 bool
 cloud_open(struct cloud *cloud, const struct command *command, const char *endpoint,
@@ -61,4 +63,30 @@ cloud_describe(struct cloud *cloud, const char *ca_arn, struct pca_authority *au
                cloud_call(cloud, parts.region, "DescribeCertificateAuthority",
                           pca_write_describe(ca_arn), &reply, err) &&
                pca_read_describe(view_buf(&reply), authority, err);
+}
+
+char *
+cloud_account(struct cloud *cloud, const char *region)
+{
+        struct caller caller = { 0 };
+        struct error ignored = { 0 };
+        char *account = NULL;
+
+        if (caller_ask(cloud->client, region, &caller, &ignored))
+                account = text_copy(caller.said.account);
+        caller_clear(&caller);
+        return account;
+}
+
+bool
+cloud_is_shared(struct cloud *cloud, const char *ca_arn)
+{
+        struct error ignored = { 0 };
+        struct ca_arn parts;
+
+        if (!ca_arn_parse(ca_arn, &parts, &ignored))
+                return false;
+        CLEANUP(free_cleanup) char *account = cloud_account(cloud, parts.region);
+
+        return account && strcmp(account, parts.account) != 0;
 }

@@ -33,4 +33,13 @@ bool cloud_call(struct cloud *cloud, const char *region, const char *operation, 
 bool cloud_describe(struct cloud *cloud, const char *ca_arn, struct pca_authority *authority,
                     struct error *err) MUST_CHECK;
 
+/*
+ * The account whose credentials are used, 12 digits, as STS says; NULL when it cannot be asked.
+ * The caller frees.
+ */
+char *cloud_account(struct cloud *cloud, const char *region);
+
+/* Is that CA another account's?  False where it is not known whose we are. */
+bool cloud_is_shared(struct cloud *cloud, const char *ca_arn);
+
 #endif

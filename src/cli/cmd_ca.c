@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/ca_templates.h"
 #include "cli/cloud.h"
 #include "cli/show.h"
 #include "cli/verbs.h"
@@ -62,6 +63,7 @@ authority_text(struct buf *out, const struct pca_authority *authority)
         show_fact_format(out, "status", "%s%s%s", authority->status ? authority->status : "unknown",
                          authority->failure_reason ? ": " : "",
                          authority->failure_reason ? authority->failure_reason : "");
+        show_fact(out, "owner", authority->owner);
         show_fact_format(out, "kind", "%s, %s", authority->type ? authority->type : "unknown",
                          authority->usage_mode ? authority->usage_mode : "unknown");
         show_fact_format(out, "key", "%s, signs with %s",
@@ -111,9 +113,9 @@ cmd_ca_list(struct command *command, struct error *err)
                 error_set(err, ERROR_USAGE, "no Region was named");
                 return error_advise(err, "say --region REGION, or set AWS_REGION");
         }
-        bool good =
-                list_pages(&cloud, region, option_flag(&command->options, OPTION_OTHER_ACCOUNTS),
-                           &list, &count, err);
+        bool others = option_flag(&command->options, OPTION_OTHER_ACCOUNTS);
+        bool good = list_pages(&cloud, region, others, &list, &count, err);
+
         command->answer = cJSON_CreateObject();
         cJSON *array = cJSON_AddArrayToObject(command->answer, "authorities");
 
@@ -121,7 +123,11 @@ cmd_ca_list(struct command *command, struct error *err)
                 if (good) {
                         buf_add_text(&command->text, i ? "\n" : "");
                         authority_text(&command->text, &list[i]);
-                        cJSON_AddItemToArray(array, authority_json(&list[i]));
+                        cJSON *json = authority_json(&list[i]);
+
+                        cJSON_AddBoolToObject(json, "shared", others);
+                        ca_templates_answer(&list[i], others, json, &command->text);
+                        cJSON_AddItemToArray(array, json);
                 }
                 pca_authority_clear(&list[i]);
         }
@@ -180,6 +186,29 @@ answer_root(struct command *command, cJSON *json, struct view root, const char *
         certificate_facts_clear(&facts);
 }
 
+/* Whose CA it is, as far as STS tells, and what it can be used for. */
+static void
+answer_share(struct command *command, struct cloud *cloud, const char *arn,
+             const struct pca_authority *authority)
+{
+        struct error ignored = { 0 };
+        struct ca_arn parts = { 0 };
+        CLEANUP(free_cleanup)
+        char *account =
+                ca_arn_parse(arn, &parts, &ignored) ? cloud_account(cloud, parts.region) : NULL;
+        bool shared = account && strcmp(account, parts.account) != 0;
+
+        show_add_text(command->answer, "account", account);
+        if (account)
+                cJSON_AddBoolToObject(command->answer, "shared", shared);
+        else
+                cJSON_AddNullToObject(command->answer, "shared");
+        if (shared)
+                show_fact_format(&command->text, "shared", "the CA is of account %s, we are of %s",
+                                 parts.account, account);
+        ca_templates_answer(authority, shared, command->answer, &command->text);
+}
+
 bool
 cmd_ca_show(struct command *command, struct error *err)
 {
@@ -198,6 +227,7 @@ cmd_ca_show(struct command *command, struct error *err)
         if (good) {
                 command->answer = authority_json(&authority);
                 authority_text(&command->text, &authority);
+                answer_share(command, &cloud, arn, &authority);
                 answer_root(command, command->answer, view_buf(&root), how, since);
         }
         pca_authority_clear(&authority);

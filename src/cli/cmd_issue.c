@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "cli/wish.h"
 #include "order/csr.h"
+#include "order/template.h"
 
 /* AWS_REGION and its like say nothing about Private CA calls: those go where the CA is. */
 static void
@@ -27,6 +28,17 @@ note_region(const struct command *command, const struct wishes *wishes)
                             region, wishes->region);
                 return;
         }
+}
+
+/* AWS may have templates that are newer than this program: it is theirs to refuse them. */
+static void
+note_template(const struct command *command, const struct wishes *wishes)
+{
+        if (wishes->template_arn && !template_of_arn(wishes->template_arn))
+                command_say(command,
+                            "warning   %s is not a template that this version knows: it is sent as "
+                            "it is, and what it drops is not foretold",
+                            wishes->template_arn);
 }
 
 static bool
@@ -146,6 +158,7 @@ prepare(struct command *command, struct ledger *ledger, struct order **order, st
         if (!wish_default(&(*order)->wishes, command->state, &used, err))
                 return false;
         note_region(command, &(*order)->wishes);
+        note_template(command, &(*order)->wishes);
         if (used.len)
                 command_say(command, "defaults  %s", buf_text(&used));
         if (!option_text(&command->options, OPTION_NAME))

@@ -8,6 +8,7 @@
 #include "cli/inquiry.h"
 #include "cli/show.h"
 #include "cli/wish.h"
+#include "drive/ca.h"
 #include "engine/uri.h"
 #include "iam/write.h"
 #include "order/fill.h"
@@ -94,10 +95,20 @@ look_for_token(const struct command *command, struct order *order, struct error 
 /* -- the CA -------------------------------------------------------------------------------------
  */
 
+/* Would it count that the CA is another account's?  Only then is it asked whose we are. */
+static bool
+needs_share(const struct wishes *wishes)
+{
+        const struct template_facts *facts =
+                wishes->template_arn ? template_of_arn(wishes->template_arn) : NULL;
+
+        return facts && facts->share != SHARE_BY_DEFAULT;
+}
+
 /* Who may not describe the CA can still issue: that is worth a note, no error. */
 static bool
 find_ca(const struct command *command, const struct order *order, struct pca_authority *authority,
-        struct error *err)
+        bool *shared, struct error *err)
 {
         const struct wishes *wishes = &order->wishes;
         CLEANUP(cloud_cleanup) struct cloud cloud = { 0 };
@@ -107,8 +118,10 @@ find_ca(const struct command *command, const struct order *order, struct pca_aut
         if (!cloud_open_at(&cloud, command, wishes->endpoint, wishes->aws_profile, wishes->ca_arn,
                            err))
                 return false;
-        if (cloud_describe(&cloud, wishes->ca_arn, authority, err))
+        if (cloud_describe(&cloud, wishes->ca_arn, authority, err)) {
+                *shared = needs_share(wishes) && cloud_is_shared(&cloud, wishes->ca_arn);
                 return true;
+        }
         if (err->kind != ERROR_DENIED)
                 return false;
         command_say(command, "note      the CA may not be described: %s", err->aws.message);
@@ -250,15 +263,27 @@ answer_json(const struct order *order, const struct pca_authority *authority,
         return answer;
 }
 
+/* As `issue` judges it: only an ACTIVE CA whose own certificate has not ended issues. */
+static bool
+may_issue(const struct wishes *wishes, const struct pca_authority *authority, struct error *err)
+{
+        const struct ca ca = { .arn = wishes->ca_arn,
+                               .describe = { .state = KNOWLEDGE_KNOWN },
+                               .facts = *authority };
+
+        return !authority->status || ca_judge(&ca, clock_now(), err);
+}
+
 /* The plan is the answer, whatever is wrong with it. */
 static bool
 foretell(struct command *command, struct order *order, const struct pca_authority *authority,
-         struct error *err)
+         bool shared, struct error *err)
 {
-        const struct issuer_facts issuer = pca_issuer_facts(authority);
+        struct issuer_facts issuer = pca_issuer_facts(authority);
         struct wishes *wishes = &order->wishes;
         CLEANUP(prediction_clear) struct prediction prediction;
 
+        issuer.shared = shared;
         if (wishes->ca_arn)
                 predict_default_validity(wishes, issuer.short_lived);
         if (!wishes->signing_algorithm && authority->key_algorithm)
@@ -269,7 +294,9 @@ foretell(struct command *command, struct order *order, const struct pca_authorit
         answer_text(&command->text, order, authority, &prediction);
         cJSON_Delete(command->answer);
         command->answer = answer_json(order, authority, &prediction);
-        return prediction_check(&prediction, err) || error_about(err, "order '%s'", wishes->name);
+        if (!prediction_check(&prediction, err))
+                return error_about(err, "order '%s'", wishes->name);
+        return may_issue(wishes, authority, err);
 }
 
 static bool
@@ -292,6 +319,7 @@ make_plan(struct command *command, struct order **order, struct pca_authority *a
           struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf used = { 0 };
+        bool shared = false;
 
         if (!look_up(command, order, err))
                 return false;
@@ -300,11 +328,12 @@ make_plan(struct command *command, struct order **order, struct pca_authority *a
         struct wishes *wishes = &(*order)->wishes;
 
         if (!wish_default(wishes, command->state, &used, err) ||
-            !look_for_token(command, *order, err) || !find_ca(command, *order, authority, err))
+            !look_for_token(command, *order, err) ||
+            !find_ca(command, *order, authority, &shared, err))
                 return false;
         if (used.len)
                 command_say(command, "defaults  %s", buf_text(&used));
-        return foretell(command, *order, authority, err);
+        return foretell(command, *order, authority, shared, err);
 }
 
 bool

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 
 struct issuer_facts {
+        bool shared;           /* another account's, shared with that of the caller */
         bool described;        /* false: only `not_after` may be known */
         bool short_lived;      /* usage mode SHORT_LIVED_CERTIFICATE */
         bool crl_enabled;      /* a CRL distribution point goes into certificates */

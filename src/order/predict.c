@@ -492,6 +492,22 @@ warn_of_usages(struct outlook *outlook)
                 warn(outlook, "the template makes a CA, which may itself issue certificates");
 }
 
+/* What a share covers is the owner's to say: a template outside it is denied, not refused here. */
+static void
+warn_of_share(struct outlook *outlook)
+{
+        const struct template_facts *facts = outlook->facts;
+
+        if (!outlook->issuer->shared || !facts || facts->share == SHARE_BY_DEFAULT)
+                return;
+        warn(outlook,
+             "the CA is another account's, and the default share (AWS RAM) covers "
+             "EndEntityCertificate/V1 only: %s/V1 takes %s",
+             facts->name,
+             facts->share == SHARE_BY_NAME ? "the managed permission that names it"
+                                           : "a permission that the CA's owner writes");
+}
+
 static void
 warn_of_template(struct outlook *outlook)
 {
@@ -501,6 +517,7 @@ warn_of_template(struct outlook *outlook)
                 warn(outlook,
                      "the template is not one that this version knows: what it sets and drops is "
                      "not known");
+        warn_of_share(outlook);
         if (outlook->wishes->ca_arn && !outlook->issuer->described)
                 warn(outlook, "the CA may not be described: its mode and what it adds are not "
                               "known");

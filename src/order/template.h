@@ -9,6 +9,16 @@
 #include "base/err.h"
 #include "order/usage.h"
 
+/*
+ * By which permission of AWS RAM another account can use a template of a CA that is shared with it
+ * (User Guide, "Cross-account access").
+ */
+enum template_share {
+        SHARE_BY_CUSTOMER, /* one that the owner writes himself */
+        SHARE_BY_NAME,     /* one of those that AWS keeps ready beside the default */
+        SHARE_BY_DEFAULT,  /* AWSRAMDefaultPermissionCertificateAuthority */
+};
+
 struct template_facts {
         const char *name; /* "EndEntityCertificate" with its suffix, without "/V1" */
         const char *nick; /* short name for people, or NULL: "server" */
@@ -22,6 +32,7 @@ struct template_facts {
         bool csr_passthrough; /* other extensions of the CSR pass */
         bool api_passthrough; /* ApiPassthrough is read */
         bool crl_from_api;    /* … for CRL distribution points, too */
+        enum template_share share;
 };
 
 /* The template with that name ("EndEntityCertificate/V1" or without the version) or nick; or NULL.

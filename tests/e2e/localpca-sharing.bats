@@ -111,6 +111,18 @@ as_other() {
         as_other refuses AccessDeniedException "no resource-based policy" list-tags "${of[@]}"
         [ "$(as_other pca list-certificate-authorities --resource-owner OTHER_ACCOUNTS | jq '.[] | length')" = 1 ]
         [ "$(as_other pca list-certificate-authorities | jq '.[] | length')" = 0 ]
+        # The other account's p11cert tells what the default share covers, and refuses nothing itself.
+        done_well as_other p11cert ca show "$CA_ARN" --endpoint-url "$ENDPOINT" --output json
+        is '.shared == true and .account == "444455556666" and .templates == ["EndEntityCertificate/V1"]'
+        is '.templates_warned | length == 60 and (map(select(.why | test("managed RAM permission"))) | length == 5)'
+        done_well as_other p11cert ca list --other-accounts --region us-east-1 --endpoint-url "$ENDPOINT" --output json
+        is '.authorities[0] | .shared and .templates == ["EndEntityCertificate/V1"]'
+        done_well as_other p11cert plan --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --csr "$SANDBOX/csr.pem" \
+                --store files --name shared --template code-signing --output json
+        is '.plan.warnings | any(test("default share .* a permission that the CA.s owner writes"))'
+        done_well as_other p11cert plan --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --csr "$SANDBOX/csr.pem" \
+                --store files --name shared --output json
+        is '.plan.warnings | any(test("default share")) | not'
         pca delete-policy --resource-arn "$CA_ARN"
         as_other refuses AccessDeniedException "no resource-based policy" "${describing[@]}"
 }

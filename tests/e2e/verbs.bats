@@ -180,13 +180,17 @@ csr() {
 
 @test "a CA is shown, listed, and its chain written" {
         done_well p11cert ca show "$CA_ARN" --endpoint-url "$ENDPOINT" --output json
-        is '[.. | strings] | index("ACTIVE")'
+        is '.status == "ACTIVE" and .key_algorithm == "EC_prime256v1" and .usage_mode == "GENERAL_PURPOSE"'
+        is '.shared == false and (.templates | length) == 54 and (.templates_warned | length) == 7'
+        is '.templates | index("BlankSubordinateCACertificate_PathLen3_APICSRPassthrough/V1")'
         as_admin
         done_well p11cert ca list --endpoint-url "$ENDPOINT" --output json
         grep -q "$CA_ARN" <<<"$output"
         as_limited
         done_well p11cert ca chain "$CA_ARN" --endpoint-url "$ENDPOINT" --out "$SANDBOX/chain" --output json
-        [ -n "$(find "$SANDBOX/chain" -name '*.pem')" ]
+        [ "$(grep -c BEGIN "$SANDBOX/chain/root.pem")" = 1 ]
+        openssl verify -CAfile "$SANDBOX/chain/root.pem" "$SANDBOX/chain/root.pem" >/dev/null
+        ! grep -qF "$(sed -n 2p "$SANDBOX/chain/root.pem")" "$SANDBOX/chain/chain.pem"
 }
 
 @test "tokens, keys and certificates are listed" {
