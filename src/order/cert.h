@@ -104,8 +104,9 @@ void comparison_clear(struct comparison *comparison);
  * - CA:FALSE, or what a CA's template says; a leaf without basicConstraints is no CA either
  * - key usages, extended ones and policies with their practice statements, as sets; of a template
  *   that is not known only what was wished for
- * - every other extension by OID, value and whether it is critical; which of the standard ones are
- *   critical is not held
+ * - every other extension by OID, value and whether it is critical; where one of the standard ones
+ *   is critical against what was foretold, or the subject key identifier is not the SHA-1 of the
+ *   key, that is noted
  * - NotBefore at most 65 minutes before asking when none was asked, exactly when it was; NotAfter
  *   within 5 minutes of what was asked
  *

@@ -360,6 +360,70 @@ judge_other_extensions(struct judgement *judgement)
         text_list_free(expected, count);
 }
 
+/* -- what is told and held against nobody --------------------------------------------------- */
+
+/* Is the extension there, and is it critical? */
+static bool
+is_critical(const X509 *certificate, int nid, bool *critical)
+{
+        int at = X509_get_ext_by_NID(certificate, nid, -1);
+
+        if (at >= 0)
+                *critical = X509_EXTENSION_get_critical(X509_get_ext(certificate, at)) != 0;
+        return at >= 0;
+}
+
+static void
+note_critical(struct judgement *judgement, enum field field, int nid, bool foretold)
+{
+        bool critical = false;
+
+        if (is_critical(judgement->certificate, nid, &critical) && critical != foretold)
+                buf_format(&judgement->found->notes, "%s: %s critical, against what was foretold\n",
+                           field_name(field), critical ? "it is" : "it is not");
+}
+
+/* Who verifies reads a known extension in the same way, critical or not: RFC 5280, 4.2. */
+static void
+note_all_critical(struct judgement *judgement)
+{
+        const struct template_facts *facts = judgement->facts;
+        const struct content *given = &judgement->given;
+        bool ours = !judgement->wishes->csr_given;
+        bool nameless = X509_NAME_entry_count(X509_REQ_get_subject_name(judgement->request)) == 0;
+
+        if (!facts)
+                return;
+        note_critical(judgement, FIELD_BASIC_CONSTRAINTS, NID_basic_constraints,
+                      facts->basic_constraints_critical);
+        if (given->key_usage_from == SOURCE_TEMPLATE ||
+            (given->key_usage_from == SOURCE_CSR && ours))
+                note_critical(judgement, FIELD_KEY_USAGE, NID_key_usage, true);
+        if (given->extended_from == SOURCE_TEMPLATE || (given->extended_from == SOURCE_CSR && ours))
+                note_critical(judgement, FIELD_EXTENDED_USAGE, NID_ext_key_usage,
+                              facts->extended_critical);
+        if (given->sans_from == SOURCE_CSR && ours)
+                note_critical(judgement, FIELD_SANS, NID_subject_alt_name, nameless);
+}
+
+/* RFC 5280, 4.2.1.2: (1) the SHA-1 of the key's bits; other ways to make one are allowed. */
+static void
+note_key_identifier(struct judgement *judgement)
+{
+        const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(judgement->certificate);
+        uint8_t digest[EVP_MAX_MD_SIZE];
+        unsigned len = 0;
+
+        if (!id)
+                buf_format(&judgement->found->notes, "%s: there is none\n",
+                           field_name(FIELD_SUBJECT_KEY_ID));
+        else if (X509_pubkey_digest(judgement->certificate, EVP_sha1(), digest, &len) != 1 ||
+                 !view_equal(view_of(digest, len),
+                             view_of(ASN1_STRING_get0_data(id), (size_t)ASN1_STRING_length(id))))
+                buf_format(&judgement->found->notes, "%s: it is not the SHA-1 of the public key\n",
+                           field_name(FIELD_SUBJECT_KEY_ID));
+}
+
 /* -- form --------------------------------------------------------------------------------- */
 
 static void
@@ -520,6 +584,8 @@ judge_all(struct judgement *judgement, struct view certificate, struct buf *path
         judge_extended_usage(judgement);
         judge_policies(judgement);
         judge_other_extensions(judgement);
+        note_all_critical(judgement);
+        note_key_identifier(judgement);
         judge_form(judgement);
         judge_chain(judgement, certificate, path);
         judge_dates(judgement, path);

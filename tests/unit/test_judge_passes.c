@@ -338,6 +338,40 @@ what_the_ca_alone_can_explain_is_noted_where_its_configuration_is_not_known(void
 }
 
 static void
+what_is_critical_against_what_was_foretold_is_noted(void **state)
+{
+        static const struct {
+                const char *extension;
+                const char *value;
+                const char *note;
+        } cases[] = {
+                { "keyUsage", "digitalSignature,keyEncipherment", "key usage: it is not critical" },
+                { "basicConstraints", "critical,CA:FALSE", "basic constraints: it is critical" },
+                { "extendedKeyUsage", "critical,serverAuth,clientAuth",
+                  "extended key usage: it is critical" },
+                { "subjectAltName", "critical,DNS:device-1.example,IP:10.0.0.1",
+                  "alternative names: it is critical" },
+                { "subjectKeyIdentifier", "00:11", "it is not the SHA-1 of the public key" },
+                { "subjectKeyIdentifier", NULL, "subject key identifier: there is none" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+                CLEANUP(buf_cleanup) struct buf differences = { 0 };
+                struct error err = { 0 };
+                struct scene scene;
+
+                scene_init(&scene);
+                revocation_as_the_ca_is_configured(&scene);
+                maker_set(&scene.leaf, cases[i].extension, cases[i].value);
+                assert_done(scene_judge(&scene, &differences, &err), err);
+                if (!strstr(buf_text(&scene.notes), cases[i].note))
+                        fail_msg("%s: %s", cases[i].extension, buf_text(&scene.notes));
+                scene_clear(&scene);
+        }
+}
+
+static void
 what_is_allowed_to_differ_is_still_told(void **state)
 {
         CLEANUP(buf_cleanup) struct buf differences = { 0 };
@@ -396,6 +430,7 @@ main(void)
                 cmocka_unit_test(a_certificate_that_is_as_asked_passes),
                 cmocka_unit_test(
                         what_the_ca_alone_can_explain_is_noted_where_its_configuration_is_not_known),
+                cmocka_unit_test(what_is_critical_against_what_was_foretold_is_noted),
                 cmocka_unit_test(what_is_allowed_to_differ_is_still_told),
                 cmocka_unit_test(an_extension_of_the_request_passes_with_the_template_only),
         };

@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# Asked and issued: what comes back is held against what was asked for, before it is delivered.
+load common
+
+setup() {
+        sandbox_make
+        token_make
+}
+
+teardown() {
+        sandbox_clear
+}
+
+# start_with WORD…: a CA that makes one certificate after the other deviate so.
+start_with() {
+        printf '%s\n' "$@" >"$SANDBOX/script"
+        localpca_start --fault "IssueCertificate:script=$SANDBOX/script"
+        as_admin
+}
+
+# With one of everything that a deviation may take away.
+WISHES=(--template BlankEndEntityCertificate_CSRPassthrough --san dns:a.example --san dns:b.example
+        --key-usage 'digitalSignature,keyAgreement' --ext-key-usage 'clientAuth,emailProtection'
+        --policy-oid 1.3.6.1.4.1.99999.2 --extension 1.3.6.1.4.1.99999.3:040101)
+
+@test "a certificate with any one deviation is kept back: exit status 9, nothing delivered, show says why" {
+        local word line n=0 words=(wrong-key wrong-subject expired foreign subject-more subject-less san-none
+                san-less san-more san-other issuer-other begins-early begins-late ends-early ends-late
+                basic-turned path-length usage-none usage-less usage-more purpose-none purpose-less purpose-more
+                purpose-other policy-less policy-more extension-more extension-critical extension-less
+                extension-other extension-twice aki-other crl-other ocsp-other serial-zero serial-negative
+                serial-long version-1 sha1 broken-signature)
+        [ -z "${P11CERT_SHORT:-}" ] || words=(san-more basic-turned usage-less purpose-less extension-more ends-late)
+        start_with "${words[@]}"
+        for word in "${words[@]}"; do
+                n=$((n + 1))
+                run --separate-stderr issue --subject "CN=device-$n,O=Example" "${WISHES[@]}" --store files
+                [ "$status" = 9 ] || { printf '%s: exit status %s\n' "$word" "$status" >&2; return 1; }
+                is '.state == "failed" and .error.kind == "not-as-asked" and .files.certificate == null'
+                is '.error.next | test("never will be") and test("p11cert revoke [0-9]+ --reason")'
+        done
+        [ -z "$(find "$P11CERT_STATE" -name '*.pem')" ]
+        # What it said stays with the order, in words and line by line.
+        done_well show device-1
+        is '.differences | length > 0'
+        done_well p11cert show device-1
+        line=$(grep '^not as asked' <<<"$output")
+        [ -n "$line" ]
+        done_well p11cert revoke device-1 --reason superseded --yes --output json
+}
+
+@test "a difference that is allowed by name is delivered and told; every other one is not" {
+        local word allow
+        start_with ends-late extension-more ends-late basic-turned
+        while read -r word allow; do
+                done_well issue --subject "CN=$word" --allow-difference "$allow"
+                delivered
+                is '.differences | length == 1'
+                grep -q "$(fact '.differences[0]')" <<<"$stderr"
+        done <<<'ends-late not-after
+extension-more extension:1.3.6.1.4.1.99999.1'
+        refused not-as-asked 9 issue --subject CN=other --allow-difference not-before
+        refused not-as-asked 9 issue --subject CN=ca --allow-difference key-usage --allow-difference extension
+        refused usage 2 issue --subject CN=never --allow-difference public-key
+}
+
+@test "what the CA's configuration explains is no difference, and what it does not is one" {
+        localpca_start
+        as_admin
+        pca() {
+                AWS_DEFAULT_REGION=us-east-1 /usr/bin/aws acm-pca --endpoint-url "$ENDPOINT" "$@"
+        }
+        pca update-certificate-authority --certificate-authority-arn "$CA_ARN" --revocation-configuration \
+                'CrlConfiguration={Enabled=true,ExpirationInDays=7,S3BucketName=bucket,CustomCname=crl.example},OcspConfiguration={Enabled=true,OcspCustomCname=ocsp.example}'
+        done_well issue --subject CN=device-1
+        delivered
+        is '.differences == []'
+        openssl x509 -in "$(fact .files.certificate)" -noout -text | grep -q 'http://crl.example/'
+        done_well issue --subject CN=device-2 --template BlankEndEntityCertificate_CSRPassthrough --dry-run
+        is '.plan.warnings | any(test("OCSP on"))'
+        localpca_again --fault IssueCertificate:crl-other
+        refused not-as-asked 9 issue --subject CN=device-3
+        is '.differences == ["CRL distribution points: asked crl.example, as the CA is configured, got another"]'
+}
