@@ -6,57 +6,10 @@
 #include "base/clock.h"
 #include "cli/run.h"
 #include "cli/show.h"
+#include "cli/successor.h"
 #include "cli/tracking.h"
 #include "cli/verbs.h"
 #include "cli/wish.h"
-
-/* The wishes of the predecessor, but for what belongs to its key alone. */
-static struct order *
-successor_of(const struct order *before)
-{
-        struct order *order = order_new();
-
-        wishes_copy(&order->wishes, &before->wishes);
-        text_assign(&order->wishes.key_uri, before->key_uri);
-        text_assign(&order->wishes.label, NULL);
-        buf_clear(&order->wishes.given_id);
-        order->wishes.replace = false;
-        order->wishes.not_before = 0;
-        order->replaces = before->number;
-        if (before->wishes.csr_given) {
-                /* The request of a CSR that was given is the same one again. */
-                buf_set(&order->csr, view_buf(&before->csr));
-                buf_set(&order->spki, view_buf(&before->spki));
-                text_assign(&order->wishes.key_uri, before->wishes.key_uri);
-        }
-        return order;
-}
-
-static bool
-refuse(const struct order *order, enum error_kind kind, const char *what, struct error *err)
-{
-        error_set(err, kind, "%s", what);
-        return error_about(err, "order %lld '%s', %s", (long long)order->number, order->wishes.name,
-                           order_state_name(order->state));
-}
-
-static bool
-check_predecessor(const struct order *before, struct error *err)
-{
-        if (before->state == ORDER_DELIVERED || before->state == ORDER_INSTALLED) {
-                if (!before->revoked_at)
-                        return true;
-                refuse(before, ERROR_ORDER_STATE, "its certificate was revoked", err);
-                return error_advise(err, "issue a new certificate under another name");
-        }
-        if (before->state == ORDER_SUPERSEDED) {
-                refuse(before, ERROR_NOTHING, "it has a successor already", err);
-                return error_advise(err, "p11cert show %lld shows the successor",
-                                    (long long)before->superseded_by);
-        }
-        refuse(before, ERROR_ORDER_STATE, "only what was delivered can be renewed", err);
-        return error_advise(err, "`p11cert resume` goes on with what was interrupted");
-}
 
 /* A relative validity is meant anew each time; a fixed end that is over cannot be. */
 static bool
@@ -103,27 +56,19 @@ find_successor(struct command *command, struct ledger *ledger, const struct orde
 {
         bool override = option_flag(&command->options, OPTION_OVERRIDE);
         struct error none = { 0 };
-        CLEANUP(order_cleanup)
-        struct order *newest = ledger_newest(ledger, before->wishes.name, &none);
-        CLEANUP(order_cleanup) struct order *order = NULL;
+        CLEANUP(order_cleanup) struct order *order = successor_under_way(ledger, before, &none);
 
-        if (!newest && none.kind != ERROR_NONE) {
+        if (none.kind != ERROR_NONE) {
                 *err = none;
                 return NULL;
         }
-        /* Also one that was delivered, but did not come to take its predecessor's place. */
-        if (newest && newest->number != before->number &&
-            (order_state_is_open(newest->state) || newest->replaces == before->number) &&
-            before->state != ORDER_SUPERSEDED) {
+        if (order) {
                 command_say(command, "%s order %lld '%s', which is %s",
-                            command->dry_run ? "there is" : "resuming", (long long)newest->number,
-                            newest->wishes.name, order_state_name(newest->state));
-                order = MOVE(newest);
+                            command->dry_run ? "there is" : "resuming", (long long)order->number,
+                            order->wishes.name, order_state_name(order->state));
         } else {
-                if (!check_predecessor(before, err))
-                        return NULL;
-                order = successor_of(before);
-                if (!wish_amend(&command->options, &order->wishes, err) ||
+                order = successor_new(before, err);
+                if (!order || !wish_amend(&command->options, &order->wishes, err) ||
                     !settle_ca(command, before, &order->wishes, err) ||
                     !check_validity(&order->wishes, before, err))
                         return NULL;

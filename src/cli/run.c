@@ -7,6 +7,7 @@
 #include "cli/anywhere.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/self_renew.h"
 #include "cli/show.h"
 #include "drive/batch.h"
 
@@ -207,7 +208,12 @@ run_move(struct run *run, struct error *err)
 {
         struct progress progress;
         bool good = true;
+        bool asks = false;
 
+        for (size_t i = 0; i < run->count; i++)
+                asks = asks || needs_aws(run->orders[i]);
+        if (asks)
+                self_renew(run);
         progress_start(&progress, run->command, run->count > 1);
         interrupt_catch();
         for (size_t at = 0; good && at < run->count && !*interrupt_flag();) {

@@ -15,6 +15,7 @@ struct run {
         struct buf root;     /* --root, or empty */
         bool no_wait;        /* stop at SUBMITTED */
         bool token_may_miss; /* fetch */
+        bool own;            /* the station's own certificate (self_renew.h) */
 
         struct order **orders; /* what to move, what stands still afterwards; owned */
         size_t count;

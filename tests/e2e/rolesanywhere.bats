@@ -3,7 +3,7 @@
 load common
 
 STATION=pkcs11:token=first
-ALREADY=arn:aws:rolesanywhere:us-east-1:111122223333
+HERE=arn:aws:rolesanywhere:us-east-1:111122223333
 
 aws_() {
         aws --endpoint-url "$ENDPOINT" --cli-connect-timeout 5 --cli-read-timeout 30 "$@"
@@ -213,7 +213,7 @@ END
         refused access-denied 5 p11cert issue --output json --subject CN=device-2 \
                 --rolesanywhere-role arn:aws:iam::111122223333:role/p11cert/none
         refused config 2 p11cert issue --output json --subject CN=device-2 --rolesanywhere-trust-anchor \
-                "$ALREADY:trust-anchor/00000000-0000-4000-8000-000000000000"
+                "$HERE:trust-anchor/00000000-0000-4000-8000-000000000000"
         [ "$(issued)" = "$issued_before" ]
 }
 
@@ -241,6 +241,40 @@ END
         admin rolesanywhere disable-crl --crl-id "$crl" >/dev/null
         done_well p11cert ca show --output json
         [ "$(admin rolesanywhere list-crls --query 'crls[].enabled' --output json | jq -c .)" = '[false]' ]
+}
+
+@test "a CA below the anchor is refused; with --allow-self-renew the station renews its own certificate" {
+        # The station's certificate comes from the very CA that it issues from; a day of 61 is left.
+        as_limited
+        done_well issue --subject CN=station-1 --name own --validity 1d \
+                --not-before "$(date -u -d '60 days ago' +%FT%TZ)"
+        unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+        ANCHOR=$(admin rolesanywhere create-trust-anchor --name devices --enabled --source \
+                "sourceType=AWS_ACM_PCA,sourceData={acmPcaArn=$CA_ARN}" \
+                --query trustAnchor.trustAnchorArn --output text)
+        ROLE=$(role_make self station-1)
+        PROFILE=$(admin rolesanywhere create-profile --name self --enabled --role-arns "$ROLE" \
+                --query profile.profileArn --output text)
+        self=(--rolesanywhere-trust-anchor "$ANCHOR" --rolesanywhere-profile "$PROFILE" --rolesanywhere-role "$ROLE"
+                --rolesanywhere-key "$STATION;object=own" --rolesanywhere-chain none)
+        issued_before=$(issued)
+        refused anchor-shared 2 p11cert issue --output json --subject CN=device-3 "${self[@]}"
+        [ "$(issued)" = "$issued_before" ]
+
+        first=$(show own | jq -r .serial)
+        done_well p11cert issue --output json --subject CN=device-3 "${self[@]}" --allow-self-renew
+        delivered
+        [[ $stderr == *"its own certificate was renewed"* ]]
+        output=$(show own)
+        is ".state == \"delivered\" and .serial != \"$first\""
+        # It logs in with the new one, and does not renew that again.
+        serial=$(fact .serial)
+        done_well p11cert ca show --output json "${self[@]}"
+        sqlite3 "$SANDBOX/ca/localpca.db" "SELECT json FROM document WHERE kind = 'identity'" |
+                jq -r '.arn // empty' | grep -q "assumed-role/self/$serial\$"
+        issued_before=$(issued)
+        done_well p11cert issue --output json --subject CN=device-4 "${self[@]}" --allow-self-renew
+        [ "$(issued)" = $((issued_before + 1)) ]
 }
 
 @test "config check refuses ARNs that do not go together, and half of the options" {
