@@ -84,7 +84,7 @@ path_build(X509 *certificate, STACK_OF(X509) * chain, STACK_OF(X509) * anchors, 
         X509_VERIFY_PARAM_set_time(rules, (time_t)now);
         X509_VERIFY_PARAM_set_depth(rules, PATH_MOST);
         X509_VERIFY_PARAM_set_auth_level(rules, 2);
-        X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT);
+        X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN);
         if (X509_verify_cert(context) == 1)
                 *path = X509_STORE_CTX_get1_chain(context);
         else
