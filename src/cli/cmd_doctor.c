@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/checkup.h"
 #include "cli/cloud.h"
 #include "cli/inquiry.h"
 #include "cli/show.h"
@@ -24,18 +25,9 @@ enum {
         CA_WARN_S = 90 * 24 * 3600,
 };
 
-enum result { RESULT_OK, RESULT_WARN, RESULT_FAIL, RESULT_SKIP };
-
-/* The rows so far. */
-struct checkup {
-        struct command *command;
-        cJSON *rows;
-        struct error first; /* of the first row that failed */
-};
-
-static void
-add(struct checkup *checkup, const char *name, enum result result, const char *detail,
-    const char *next)
+void
+checkup_add(struct checkup *checkup, const char *name, enum result result, const char *detail,
+            const char *next)
 {
         static const char *const words[] = { "ok", "warn", "fail", "skip" };
         struct buf *out = &checkup->command->text;
@@ -55,7 +47,8 @@ add(struct checkup *checkup, const char *name, enum result result, const char *d
         buf_format(out, "%-16s %s\n", "", advice);
 }
 
-static void PRINTF(3, 4) add_ok(struct checkup *checkup, const char *name, const char *format, ...)
+void
+checkup_ok(struct checkup *checkup, const char *name, const char *format, ...)
 {
         CLEANUP(free_cleanup) char *text = NULL;
         va_list arguments;
@@ -65,16 +58,16 @@ static void PRINTF(3, 4) add_ok(struct checkup *checkup, const char *name, const
 
         va_end(arguments);
         assert(length >= 0);
-        add(checkup, name, RESULT_OK, text, NULL);
+        checkup_add(checkup, name, RESULT_OK, text, NULL);
 }
 
-static void
-add_failure(struct checkup *checkup, const char *name, const struct error *err)
+void
+checkup_fail(struct checkup *checkup, const char *name, const struct error *err)
 {
         CLEANUP(free_cleanup)
         char *detail = text_format("%s%s%s", err->what, err->about[0] ? ": " : "", err->about);
 
-        add(checkup, name, RESULT_FAIL, detail, err->next);
+        checkup_add(checkup, name, RESULT_FAIL, detail, err->next);
         if (checkup->first.kind == ERROR_NONE)
                 checkup->first = *err;
 }
@@ -90,20 +83,20 @@ check_state_folder(struct checkup *checkup)
         struct stat status;
 
         if (stat(state, &status) != 0) {
-                add(checkup, "state", RESULT_OK, "not there yet; it is made when it is needed",
-                    NULL);
+                checkup_add(checkup, "state", RESULT_OK,
+                            "not there yet; it is made when it is needed", NULL);
                 return;
         }
         if (!S_ISDIR(status.st_mode) || access(state, W_OK | X_OK) != 0) {
                 error_set(&err, ERROR_FILE, "%s cannot be written", state);
                 error_advise(&err, "make it yours, or name another one with --state");
-                add_failure(checkup, "state", &err);
+                checkup_fail(checkup, "state", &err);
         } else if (status.st_mode & 077) {
                 CLEANUP(free_cleanup) char *next = text_format("chmod 0700 '%s'", state);
 
-                add(checkup, "state", RESULT_WARN, "others may look into it", next);
+                checkup_add(checkup, "state", RESULT_WARN, "others may look into it", next);
         } else {
-                add_ok(checkup, "state", "%s", state);
+                checkup_ok(checkup, "state", "%s", state);
         }
 }
 
@@ -117,15 +110,16 @@ check_space(struct checkup *checkup)
         struct error err = { 0 };
 
         if (bytes < 0) {
-                add(checkup, "space", RESULT_SKIP, "the file system does not tell", NULL);
+                checkup_add(checkup, "space", RESULT_SKIP, "the file system does not tell", NULL);
         } else if (bytes < SPACE_FAIL_BYTES) {
                 error_set(&err, ERROR_DISK_FULL, "%s", text);
                 error_advise(&err, "free some space where the ledger is");
-                add_failure(checkup, "space", &err);
+                checkup_fail(checkup, "space", &err);
         } else if (bytes < SPACE_WARN_BYTES) {
-                add(checkup, "space", RESULT_WARN, text, "free some space where the ledger is");
+                checkup_add(checkup, "space", RESULT_WARN, text,
+                            "free some space where the ledger is");
         } else {
-                add(checkup, "space", RESULT_OK, text, NULL);
+                checkup_add(checkup, "space", RESULT_OK, text, NULL);
         }
 }
 
@@ -138,11 +132,12 @@ check_ledger(struct checkup *checkup)
         int64_t links = 0;
 
         if (!ledger && err.kind == ERROR_NOTHING)
-                add(checkup, "ledger", RESULT_OK, "there is none yet", NULL);
+                checkup_add(checkup, "ledger", RESULT_OK, "there is none yet", NULL);
         else if (!ledger || !ledger_check(ledger, &err) || !ledger_verify(ledger, &links, &err))
-                add_failure(checkup, "ledger", &err);
+                checkup_fail(checkup, "ledger", &err);
         else
-                add_ok(checkup, "ledger", "whole; %lld links in the hash chain", (long long)links);
+                checkup_ok(checkup, "ledger", "whole; %lld links in the hash chain",
+                           (long long)links);
 }
 
 /* -- PIN file, module, token
@@ -156,15 +151,16 @@ check_pin(struct checkup *checkup)
         struct error err = { 0 };
 
         if (!source || source->kind != PIN_FILE) {
-                add(checkup, "PIN", RESULT_SKIP,
-                    source ? "it does not come from a file" : "no --pin-source was given", NULL);
+                checkup_add(checkup, "PIN", RESULT_SKIP,
+                            source ? "it does not come from a file" : "no --pin-source was given",
+                            NULL);
                 return;
         }
         if (pin_read(source, "the token", NULL, NULL, &pin, &err))
-                add_ok(checkup, "PIN", "%s is there, and nobody else can read it",
-                       source->argument);
+                checkup_ok(checkup, "PIN", "%s is there, and nobody else can read it",
+                           source->argument);
         else
-                add_failure(checkup, "PIN", &err);
+                checkup_fail(checkup, "PIN", &err);
 }
 
 struct seen {
@@ -196,7 +192,7 @@ check_module(struct checkup *checkup)
         struct error err = { 0 };
 
         if (!inquire(checkup->command, NULL, NULL, false, look_at_modules, seen, &err)) {
-                add_failure(checkup, "module", &err);
+                checkup_fail(checkup, "module", &err);
                 return false;
         }
         CLEANUP(free_cleanup) char *notes = seen->notes;
@@ -205,8 +201,8 @@ check_module(struct checkup *checkup)
                                  seen->tokens, seen->tokens == 1 ? "" : "s",
                                  *notes ? "; not loaded: " : "", notes);
 
-        add(checkup, "module", *notes ? RESULT_WARN : RESULT_OK, text,
-            *notes ? "name the one that is needed with --module PATH" : NULL);
+        checkup_add(checkup, "module", *notes ? RESULT_WARN : RESULT_OK, text,
+                    *notes ? "name the one that is needed with --module PATH" : NULL);
         return true;
 }
 
@@ -236,12 +232,12 @@ check_token(struct checkup *checkup)
         struct error err = { 0 };
 
         if (!uri) {
-                add(checkup, "token", RESULT_SKIP, "no --token was given",
-                    "`p11cert token list` shows the URIs");
+                checkup_add(checkup, "token", RESULT_SKIP, "no --token was given",
+                            "`p11cert token list` shows the URIs");
                 return;
         }
         if (!inquire(command, uri, NULL, false, look_at_token, seen, &err)) {
-                add_failure(checkup, "token", &err);
+                checkup_fail(checkup, "token", &err);
                 return;
         }
         CLEANUP(free_cleanup) char *name = seen->uri;
@@ -249,7 +245,7 @@ check_token(struct checkup *checkup)
         CLEANUP(free_cleanup)
         char *text = text_format("%s%s%s", name, flags ? ": " : "", flags ? flags : "");
 
-        add(checkup, "token", flags ? RESULT_WARN : RESULT_OK, text, NULL);
+        checkup_add(checkup, "token", flags ? RESULT_WARN : RESULT_OK, text, NULL);
 }
 
 static bool
@@ -268,11 +264,11 @@ check_login(struct checkup *checkup)
         struct error err = { 0 };
 
         if (!uri || !command_pin(command))
-                add(checkup, "login", RESULT_SKIP, "needs --token and --pin-source", NULL);
+                checkup_add(checkup, "login", RESULT_SKIP, "needs --token and --pin-source", NULL);
         else if (inquire(command, uri, NULL, true, look_logged_in, NULL, &err))
-                add(checkup, "login", RESULT_OK, "the token takes the PIN", NULL);
+                checkup_add(checkup, "login", RESULT_OK, "the token takes the PIN", NULL);
         else
-                add_failure(checkup, "login", &err);
+                checkup_fail(checkup, "login", &err);
 }
 
 /* -- identity, CA, clock
@@ -287,10 +283,10 @@ check_identity(struct checkup *checkup, struct cloud *cloud)
 
         if (!cloud_open(cloud, checkup->command, NULL, NULL, &err) ||
             !aws_client_identity(cloud->client, &access_key_id, &origin, &err)) {
-                add_failure(checkup, "identity", &err);
+                checkup_fail(checkup, "identity", &err);
                 return false;
         }
-        add_ok(checkup, "identity", "%s from %s", access_key_id, origin);
+        checkup_ok(checkup, "identity", "%s from %s", access_key_id, origin);
         return true;
 }
 
@@ -306,20 +302,21 @@ judge_authority(struct checkup *checkup, const struct pca_authority *authority)
                 error_set(&err, ERROR_CA_STATE, "the CA is %s",
                           authority->status ? authority->status : "in no known state");
                 error_advise(&err, "ask its administrator to make it active");
-                add_failure(checkup, "CA", &err);
+                checkup_fail(checkup, "CA", &err);
         } else if (authority->not_after && left < 0) {
                 error_set(&err, ERROR_CA_EXPIRED, "the CA's certificate ended on %s", end);
                 error_advise(&err, "ask its administrator for another CA");
-                add_failure(checkup, "CA", &err);
+                checkup_fail(checkup, "CA", &err);
         } else if (authority->not_after && left < CA_WARN_S) {
                 CLEANUP(free_cleanup) char *text = text_format("active, but it ends on %s", end);
 
-                add(checkup, "CA", RESULT_WARN, text, "ask its administrator for a successor");
+                checkup_add(checkup, "CA", RESULT_WARN, text,
+                            "ask its administrator for a successor");
         } else {
-                add_ok(checkup, "CA", "%s, %s, until %s",
-                       authority->subject ? authority->subject : authority->arn,
-                       authority->key_algorithm ? authority->key_algorithm : "key unknown",
-                       authority->not_after ? end : "an unknown time");
+                checkup_ok(checkup, "CA", "%s, %s, until %s",
+                           authority->subject ? authority->subject : authority->arn,
+                           authority->key_algorithm ? authority->key_algorithm : "key unknown",
+                           authority->not_after ? end : "an unknown time");
         }
 }
 
@@ -335,15 +332,16 @@ check_clock(struct checkup *checkup, const struct cloud *cloud, bool asked)
         struct error err = { 0 };
 
         if (!asked) {
-                add(checkup, "clock", RESULT_SKIP, "there is no answer to compare it with", NULL);
+                checkup_add(checkup, "clock", RESULT_SKIP, "there is no answer to compare it with",
+                            NULL);
         } else if (size < CLOCK_WARN_S) {
-                add(checkup, "clock", RESULT_OK, "agrees with the server's", NULL);
+                checkup_add(checkup, "clock", RESULT_OK, "agrees with the server's", NULL);
         } else if (size < CLOCK_FAIL_S) {
-                add(checkup, "clock", RESULT_WARN, text, advice);
+                checkup_add(checkup, "clock", RESULT_WARN, text, advice);
         } else {
                 error_set(&err, ERROR_CLOCK, "%s", text);
                 error_advise(&err, "%s", advice);
-                add_failure(checkup, "clock", &err);
+                checkup_fail(checkup, "clock", &err);
         }
 }
 
@@ -355,18 +353,19 @@ check_ca(struct checkup *checkup, struct cloud *cloud)
         struct error err = { 0 };
 
         if (!arn) {
-                add(checkup, "CA", RESULT_SKIP, "no --ca was given",
-                    "`p11cert ca list` shows the CAs there are");
+                checkup_add(checkup, "CA", RESULT_SKIP, "no --ca was given",
+                            "`p11cert ca list` shows the CAs there are");
                 return false;
         }
         if (!command_ca(checkup->command, NULL, &err) ||
             !cloud_describe(cloud, arn, &authority, &err)) {
                 /* Who may only issue can still issue. */
                 if (err.kind == ERROR_DENIED)
-                        add(checkup, "CA", RESULT_WARN, "the identity may not describe it",
-                            "with --signing-algorithm and --root it can issue all the same");
+                        checkup_add(
+                                checkup, "CA", RESULT_WARN, "the identity may not describe it",
+                                "with --signing-algorithm and --root it can issue all the same");
                 else
-                        add_failure(checkup, "CA", &err);
+                        checkup_fail(checkup, "CA", &err);
                 return err.kind == ERROR_DENIED;
         }
         judge_authority(checkup, &authority);
@@ -378,7 +377,13 @@ static void
 check_aws(struct checkup *checkup)
 {
         CLEANUP(cloud_cleanup) struct cloud cloud = { 0 };
-        bool asked = check_identity(checkup, &cloud) && check_ca(checkup, &cloud);
+        bool asked = false;
+
+        checkup_station(checkup);
+        if (check_identity(checkup, &cloud)) {
+                asked = check_ca(checkup, &cloud);
+                checkup_anchor(checkup, &cloud);
+        }
 
         check_clock(checkup, &cloud, asked);
 }

@@ -41,7 +41,7 @@ station_key() {
         local options id
         mapfile -t options < <(token_options)
         p11cert csr --name "$1" --label "$1" --key-type "$2" --subject "CN=$3" "${options[@]}" 2>/dev/null |
-                sign "$1" middle "$END_EXTENSIONS"
+                tee "$SANDBOX/$1.csr" | sign "$1" middle "$END_EXTENSIONS"
         id=$(show "$1" | jq -r .key.id)
         openssl x509 -in "$SANDBOX/pki/$1.pem" -outform DER -out "$SANDBOX/pki/$1.der"
         on_token --write-object "$SANDBOX/pki/$1.der" --type cert --id "$id" --label "$1" >/dev/null
@@ -183,6 +183,21 @@ END
         [ "$status" = 6 ] && [ -z "$output" ] && [[ $stderr == *"token"* ]]
 }
 
+@test "doctor judges the station's certificate and says how it is shut out" {
+        done_well p11cert doctor --output json
+        is '[.checks[] | select(.name == "station")][0] | .result == "ok" and (.detail | contains("CN=station-7"))'
+        is "[.checks[] | select(.name == \"shut out\")][0].detail | contains(\"import-crl\") and
+                contains(\"disable-profile --profile-id ${PROFILE##*/}\")"
+        is '[.checks[] | select(.name == "anchor")][0].result == "ok"'
+        is '[.checks[] | select(.name == "identity")][0].detail | contains("Roles Anywhere")'
+        # One that is of no use to Roles Anywhere is found before AWS is asked.
+        openssl x509 -req -in "$SANDBOX/login.csr" -CA "$SANDBOX/pki/middle.pem" \
+                -CAkey "$SANDBOX/pki/middle.key" -days 2 -set_serial 99 -extfile \
+                <(printf 'basicConstraints=CA:FALSE\nkeyUsage=keyEncipherment\n') -out "$SANDBOX/pki/bad.pem" 2>/dev/null
+        refused config 2 p11cert doctor --output json --rolesanywhere-certificate "$SANDBOX/pki/bad.pem"
+        is '[.checks[] | select(.name == "station")][0] | .result == "fail" and (.detail | contains("digitalSignature"))'
+}
+
 @test "an RSA key logs in, with a session of its own length" {
         done_well p11cert identity credential-process --rolesanywhere-key "$STATION;object=rsa" \
                 --rolesanywhere-duration 15m
@@ -260,6 +275,9 @@ END
         issued_before=$(issued)
         refused anchor-shared 2 p11cert issue --output json --subject CN=device-3 "${self[@]}"
         [ "$(issued)" = "$issued_before" ]
+
+        refused anchor-shared 2 p11cert doctor --output json "${self[@]}"
+        is '[.checks[] | select(.result == "fail")] | length == 1 and .[0].name == "anchor"'
 
         first=$(show own | jq -r .serial)
         done_well p11cert issue --output json --subject CN=device-3 "${self[@]}" --allow-self-renew
