@@ -29,16 +29,22 @@ iam_form(const char *name, ...)
 char *
 iam_write_simulation(const struct iam_simulation *question)
 {
-        static const char key[] = "ContextEntries.member.1.";
-        const char *template = question->template_arn;
-        CLEANUP(free_cleanup) char *name = text_format("%sContextKeyName", key);
-        CLEANUP(free_cleanup) char *value = text_format("%sContextKeyValues.member.1", key);
-        CLEANUP(free_cleanup) char *type = text_format("%sContextKeyType", key);
+        CLEANUP(buf_cleanup) struct buf form = { 0 };
 
-        return iam_form("PolicySourceArn", question->principal, "ActionNames.member.1",
-                        question->action, "ResourceArns.member.1", question->resource, name,
-                        template ? "acm-pca:TemplateArn" : NULL, value, template, type,
-                        template ? "string" : NULL, NULL);
+        form_add(&form, "PolicySourceArn", question->principal);
+        for (size_t i = 0; i < question->action_count; i++)
+                form_add_member(&form, "ActionNames", i + 1, NULL, question->actions[i]);
+        if (question->resource)
+                form_add_member(&form, "ResourceArns", 1, NULL, question->resource);
+        for (size_t i = 0; i < question->key_count; i++) {
+                const struct iam_simulated_key *key = &question->keys[i];
+
+                form_add_member(&form, "ContextEntries", i + 1, "ContextKeyName", key->name);
+                form_add_member(&form, "ContextEntries", i + 1, "ContextKeyValues.member.1",
+                                key->value);
+                form_add_member(&form, "ContextEntries", i + 1, "ContextKeyType", key->type);
+        }
+        return text_copy(buf_text(&form));
 }
 
 /* -- reading ------------------------------------------------------------------------------ */
@@ -341,23 +347,26 @@ iam_read_names(struct view body, const char *operation, const char *list, const 
 /* -- the simulator ------------------------------------------------------------------------ */
 
 bool
-iam_read_simulation(struct view body, char **decision, bool *missing, struct error *err)
+iam_read_simulation(struct view body, const char *action, char **decision, bool *missing,
+                    struct error *err)
 {
         static const char operation[] = "SimulatePrincipalPolicy";
         static const char *const known[] = { "allowed", "explicitDeny", "implicitDeny" };
         CLEANUP(xml_cleanup) struct xml *xml = NULL;
         const struct xml_element *result = open_result(body, operation, &xml, err);
         const struct xml_element *answer = xml_find(result, "EvaluationResults/member");
-        const char *text = xml_text_at(answer, "EvalDecision");
 
         if (!result)
                 return false;
+        while (answer && !text_equal(xml_text_at(answer, "EvalActionName"), action))
+                answer = xml_next(answer);
+        const char *text = xml_text_at(answer, "EvalDecision");
+
         for (size_t i = 0; text && i < ARRAY_LENGTH(known); i++) {
                 if (strcmp(known[i], text) != 0)
                         continue;
                 *decision = text_copy(text);
-                if (missing)
-                        *missing = xml_find(answer, "MissingContextValues/member") != NULL;
+                *missing = xml_find(answer, "MissingContextValues/member") != NULL;
                 return true;
         }
         return not_as_promised(err, operation, "has no decision");

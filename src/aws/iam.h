@@ -86,21 +86,28 @@ bool iam_read_text(struct view body, const char *operation, const char *path, ch
 bool iam_read_document(struct view body, const char *operation, const char *path, char **out,
                        struct error *err) MUST_CHECK;
 
-/* SimulatePrincipalPolicy: one question and its answer. */
+/* SimulatePrincipalPolicy: questions about one resource, and their answers. */
 struct iam_simulation {
-        const char *principal; /* ARN of a user or role */
-        const char *action;
-        const char *resource;     /* or NULL: any */
-        const char *template_arn; /* acm-pca:TemplateArn of the request, or NULL */
+        const char *principal;      /* ARN of a user or role */
+        const char *const *actions; /* each once */
+        size_t action_count;
+        const char *resource; /* or NULL: any */
+        /* Condition keys of the request, by name and value; strings but for the booleans. */
+        const struct iam_simulated_key {
+                const char *name;
+                const char *value;
+                const char *type; /* "string", "ip", "boolean" */
+        } * keys;
+        size_t key_count;
 };
 
 char *iam_write_simulation(const struct iam_simulation *question);
 
 /*
- * "allowed", "explicitDeny" or "implicitDeny"; the caller frees.  `missing` (may be NULL): were
- * condition keys wanted that the question did not give?
+ * The answer about an action: "allowed", "explicitDeny" or "implicitDeny"; the caller frees.
+ * `missing`: does it hang on condition keys that the question did not give?
  */
-bool iam_read_simulation(struct view body, char **decision, bool *missing,
+bool iam_read_simulation(struct view body, const char *action, char **decision, bool *missing,
                          struct error *err) MUST_CHECK;
 
 #endif

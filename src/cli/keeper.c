@@ -75,8 +75,8 @@ refuse_foreign(const struct keeper *keeper, struct error *err)
         return error_advise(err, "take another name; this one is left as it is");
 }
 
-static bool
-look(struct keeper *keeper, struct error *err)
+bool
+keeper_read(struct keeper *keeper, struct error *err)
 {
         const char *operation = keeper->role ? "GetRole" : "GetUser";
         CLEANUP(buf_cleanup) struct buf reply = { 0 };
@@ -93,7 +93,7 @@ look(struct keeper *keeper, struct error *err)
 bool
 keeper_look(struct keeper *keeper, struct error *err)
 {
-        if (!look(keeper, err))
+        if (!keeper_read(keeper, err))
                 return false;
         if (!keeper->found ||
             (strcmp(keeper->entity.path, KEEPER_PATH) == 0 &&
@@ -105,12 +105,13 @@ keeper_look(struct keeper *keeper, struct error *err)
 bool
 keeper_look_for_either(struct keeper *keeper, struct error *err)
 {
-        keeper->role = false;
-        if (!keeper_look(keeper, err) || keeper->found)
-                return keeper->found;
-        keeper->role = true;
-        if (!keeper_look(keeper, err) || keeper->found)
-                return keeper->found;
+        for (int role = 0; role <= 1; role++) {
+                keeper->role = role;
+                if (!keeper_look(keeper, err))
+                        return false;
+                if (keeper->found)
+                        return true;
+        }
         keeper->role = false;
         error_set(err, ERROR_NOTHING, "there is no user and no role of that name");
         return error_about(err, "'%s'", keeper->name);

@@ -34,6 +34,9 @@ bool keeper_call(struct keeper *keeper, const char *operation, char *form, bool 
 /* Was it the answer that there is no such thing? */
 bool keeper_is_absent(const struct error *err);
 
+/* Read the user, or (`role`) the role, whosever it is; `found` says whether it is there. */
+bool keeper_read(struct keeper *keeper, struct error *err) MUST_CHECK;
+
 /*
  * Look for the user, or (`role`) the role; `found` says whether it is there.
  *

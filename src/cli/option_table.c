@@ -221,6 +221,8 @@ static const struct option_row rows[] = {
         [OPTION_TO_PROFILE] = { "to-profile", OF_VERB, TEXT("NAME"),
                 .help = "profile of the AWS credentials file that gets the key",
                 .fallback = "the identity's name" },
+        [OPTION_POLICY] = { "policy", OF_VERB, LIST("FILE"),
+                .help = "judge this policy document and ask AWS nothing; repeatable" },
         [OPTION_COMMON_NAME] = { "common-name", OF_VERB, LIST("NAME"),
                 .help = "of a certificate of the trust anchor that may; repeatable" },
         [OPTION_TOKEN_LABEL] = { "token-label", OF_VERB, TEXT("LABEL"), .scope = ANYWHERE,

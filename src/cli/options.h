@@ -103,6 +103,7 @@ enum option_id {
         OPTION_ROLE_TRUST,
         OPTION_COMMON_NAME,
         OPTION_TO_PROFILE,
+        OPTION_POLICY,
         OPTION_TOKEN_LABEL,
         OPTION_SO_PIN_SOURCE,
         OPTION_NEW_PIN_SOURCE,

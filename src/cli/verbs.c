@@ -228,6 +228,18 @@ static const struct verb verbs[] = {
           .example = "p11cert identity delete station-7 --yes",
           .options = OPTIONS_ARE(OPTION_TO_PROFILE),
           .least = 1, .most = 1, .statuses = OF_AWS | S(3), .run = cmd_identity_delete },
+        { .name = "identity check", .usage = "[USER|ROLE]", .groups = TOKEN | AWS,
+          .summary = "may it do what it needs, and what may it do that it should not",
+          .details = "Nothing but reads is tried: the rest comes from IAM's simulator, from policies "
+                     "that may be\nread, or from --policy.  Without a name: who we are.  The answer "
+                     "of AWS is recorded.\nExit status 9: too powerful; 5: it lacks something; 1: "
+                     "not known.\n",
+          .example = "p11cert identity check station-7 --ca arn:aws:acm-pca:… --profile admin",
+          .options = OPTIONS_ARE(OPTION_USE, OPTION_CA, OPTION_TEMPLATE, OPTION_STRICT,
+                                 OPTION_SOURCE_IP, OPTION_MFA, OPTION_ROLE_NAME, OPTION_ACCOUNT,
+                                 OPTION_POLICY),
+          .most = 1, .statuses = OF_AWS | OF_TOKEN | S(3) | S(9) | S(12),
+          .run = cmd_identity_check },
         { .name = "identity whoami", .usage = "", .groups = TOKEN | AWS,
           .summary = "who AWS says we are, and where the credentials come from",
           .details = "Needs no permission.\n",
@@ -300,7 +312,7 @@ static const struct verb verbs[] = {
 static const char *const later[] = {
         "batch", "station", "check", "install", "retire", "track", "reconcile", "report",
         "audit export", "token probe",
-        "key generate", "key delete", "cert write", "cert delete", "identity check",
+        "key generate", "key delete", "cert write", "cert delete",
         "permission",
         "managed", "connector",
 };

@@ -38,6 +38,7 @@ bool cmd_doctor(struct command *command, struct error *err);
 bool cmd_due(struct command *command, struct error *err);
 bool cmd_fetch(struct command *command, struct error *err);
 bool cmd_identity_credential_process(struct command *command, struct error *err);
+bool cmd_identity_check(struct command *command, struct error *err);
 bool cmd_identity_create(struct command *command, struct error *err);
 bool cmd_identity_delete(struct command *command, struct error *err);
 bool cmd_identity_policy(struct command *command, struct error *err);

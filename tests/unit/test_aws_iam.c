@@ -32,25 +32,36 @@ what_has_no_value_is_not_sent_and_the_rest_is_encoded(void **state)
 }
 
 static void
-a_simulation_asks_for_one_action_with_the_template_as_context(void **state)
+a_simulation_asks_about_actions_with_what_is_known_of_the_request(void **state)
 {
+        static const char *const actions[] = { "acm-pca:IssueCertificate", "iam:CreateUser" };
+        static const struct iam_simulated_key keys[] = {
+                { "acm-pca:TemplateArn", "arn:t", "string" },
+                { "aws:SourceIp", "10.0.0.1", "ip" },
+        };
         CLEANUP(free_cleanup)
-        char *form =
-                iam_write_simulation(&(struct iam_simulation){ .principal = "arn:p",
-                                                               .action = "acm-pca:IssueCertificate",
-                                                               .resource = "arn:ca",
-                                                               .template_arn = "arn:t" });
+        char *form = iam_write_simulation(&(struct iam_simulation){ .principal = "arn:p",
+                                                                    .actions = actions,
+                                                                    .action_count = 2,
+                                                                    .resource = "arn:ca",
+                                                                    .keys = keys,
+                                                                    .key_count = 2 });
         CLEANUP(free_cleanup)
-        char *bare = iam_write_simulation(
-                &(struct iam_simulation){ .principal = "arn:p", .action = "iam:CreateUser" });
+        char *bare = iam_write_simulation(&(struct iam_simulation){
+                .principal = "arn:p", .actions = actions, .action_count = 1 });
 
         (void)state;
-        assert_string_equal(form, "PolicySourceArn=arn%3Ap&ActionNames.member.1=acm-pca%3A"
-                                  "IssueCertificate&ResourceArns.member.1=arn%3Aca&"
-                                  "ContextEntries.member.1.ContextKeyName=acm-pca%3ATemplateArn&"
-                                  "ContextEntries.member.1.ContextKeyValues.member.1=arn%3At&"
-                                  "ContextEntries.member.1.ContextKeyType=string");
-        assert_string_equal(bare, "PolicySourceArn=arn%3Ap&ActionNames.member.1=iam%3ACreateUser");
+        assert_string_equal(
+                form, "PolicySourceArn=arn%3Ap&ActionNames.member.1=acm-pca%3AIssueCertificate&"
+                      "ActionNames.member.2=iam%3ACreateUser&ResourceArns.member.1=arn%3Aca&"
+                      "ContextEntries.member.1.ContextKeyName=acm-pca%3ATemplateArn&"
+                      "ContextEntries.member.1.ContextKeyValues.member.1=arn%3At&"
+                      "ContextEntries.member.1.ContextKeyType=string&"
+                      "ContextEntries.member.2.ContextKeyName=aws%3ASourceIp&"
+                      "ContextEntries.member.2.ContextKeyValues.member.1=10.0.0.1&"
+                      "ContextEntries.member.2.ContextKeyType=ip");
+        assert_string_equal(bare, "PolicySourceArn=arn%3Ap&ActionNames.member.1="
+                                  "acm-pca%3AIssueCertificate");
 }
 
 /* The parameters that cli/keeper.c sends, operation by operation. */
@@ -309,35 +320,33 @@ documents_are_decoded_and_broken_ones_refused(void **state)
 }
 
 static void
-a_simulation_s_decision_is_one_of_three(void **state)
+a_simulation_s_decision_is_one_of_three_and_of_that_action(void **state)
 {
-        CLEANUP(free_cleanup) char *decision = NULL;
+        static const char body[] =
+                ANSWER("SimulatePrincipalPolicy",
+                       "<EvaluationResults><member><EvalActionName>a:B</EvalActionName>"
+                       "<EvalDecision>allowed</EvalDecision></member><member><EvalActionName>a:C"
+                       "</EvalActionName><EvalDecision>implicitDeny</EvalDecision>"
+                       "<MissingContextValues><member>k</member></MissingContextValues></member>"
+                       "<member><EvalActionName>a:D</EvalActionName><EvalDecision>perhaps"
+                       "</EvalDecision></member></EvaluationResults>");
+        CLEANUP(free_cleanup) char *first = NULL;
+        CLEANUP(free_cleanup) char *second = NULL;
         struct error err = { 0 };
-        bool missing = false;
-
-        (void)state;
-        assert_done(iam_read_simulation(
-                            view_text(ANSWER("SimulatePrincipalPolicy",
-                                             "<EvaluationResults><member><EvalActionName>a"
-                                             "</EvalActionName><EvalDecision>implicitDeny"
-                                             "</EvalDecision><MissingContextValues><member>k"
-                                             "</member></MissingContextValues></member>"
-                                             "</EvaluationResults>")),
-                            &decision, &missing, &err),
-                    err);
-        assert_string_equal(decision, "implicitDeny");
-        assert_true(missing);
+        bool missing = true;
         char *none = NULL;
 
-        assert_refused(iam_read_simulation(view_text(ANSWER("SimulatePrincipalPolicy",
-                                                            "<EvaluationResults><member>"
-                                                            "<EvalDecision>perhaps</EvalDecision>"
-                                                            "</member></EvaluationResults>")),
-                                           &none, NULL, &err),
-                       err, ERROR_AWS_ANSWER);
-        assert_refused(iam_read_simulation(view_text(ANSWER("SimulatePrincipalPolicy", "")), &none,
-                                           NULL, &err),
-                       err, ERROR_AWS_ANSWER);
+        (void)state;
+        assert_done(iam_read_simulation(view_text(body), "a:B", &first, &missing, &err), err);
+        assert_string_equal(first, "allowed");
+        assert_false(missing);
+        assert_done(iam_read_simulation(view_text(body), "a:C", &second, &missing, &err), err);
+        assert_string_equal(second, "implicitDeny");
+        assert_true(missing);
+        assert_refused(iam_read_simulation(view_text(body), "a:D", &none, &missing, &err), err,
+                       ERROR_AWS_ANSWER);
+        assert_refused(iam_read_simulation(view_text(body), "a:E", &none, &missing, &err), err,
+                       ERROR_AWS_ANSWER);
         assert_null(none);
 }
 
@@ -346,14 +355,14 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_has_no_value_is_not_sent_and_the_rest_is_encoded),
-                cmocka_unit_test(a_simulation_asks_for_one_action_with_the_template_as_context),
+                cmocka_unit_test(a_simulation_asks_about_actions_with_what_is_known_of_the_request),
                 cmocka_unit_test(every_call_has_the_parameters_of_the_model),
                 cmocka_unit_test(users_and_roles_are_read_with_their_tags_and_what_bounds_them),
                 cmocka_unit_test(a_new_key_is_taken_whole_or_not_at_all),
                 cmocka_unit_test(lists_are_read_page_by_page),
                 cmocka_unit_test(a_key_that_was_never_used_has_no_date),
                 cmocka_unit_test(documents_are_decoded_and_broken_ones_refused),
-                cmocka_unit_test(a_simulation_s_decision_is_one_of_three),
+                cmocka_unit_test(a_simulation_s_decision_is_one_of_three_and_of_that_action),
         };
 
         return cmocka_run_group_tests_name("aws iam", tests, NULL, NULL);
