@@ -236,13 +236,15 @@ value_rule(const struct attribute_type *type, struct view value)
         if (characters < 0)
                 return "the value is not UTF-8";
         if (type->string == V_ASN1_PRINTABLESTRING && !is_printable(value))
-                return "the value may hold letters, digits, space and '()+,-./:=? only";
+                return "it is a PrintableString, of letters, digits, space and '()+,-./:=? only";
         if (type->string == V_ASN1_IA5STRING && !is_ascii(value))
                 return "the value may hold ASCII characters only";
         if (characters < type->least)
                 return type->least == 1 ? "the value is empty" : "the value is too short";
         if (characters > type->most)
                 return "the value is too long";
+        if (type->most == 2 && !(isalpha(value.data[0]) && isalpha(value.data[1])))
+                return "a country is the two letters of ISO 3166";
         return NULL;
 }
 

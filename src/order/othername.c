@@ -232,6 +232,22 @@ krb5_build(GENERAL_NAME *name, int type, const char *value)
 
 /* -- any type ------------------------------------------------------------------------------- */
 
+/* Does a value of a universal type decode, and come back as it was? */
+static bool
+keeps(struct view der)
+{
+        const unsigned char *at = der.data;
+        ASN1_TYPE *value = d2i_ASN1_TYPE(NULL, &at, (long)der.len);
+        unsigned char *bytes = NULL;
+        int len = value ? i2d_ASN1_TYPE(value, &bytes) : -1;
+        bool same = len > 0 && view_equal(view_of(bytes, (size_t)len), der);
+
+        OPENSSL_free(bytes);
+        ASN1_TYPE_free(value);
+        ERR_clear_error();
+        return same;
+}
+
 /* "UTF8:text" and its like as DER, or the rule that it breaks. */
 static const char *
 value_der(const char *text, struct buf *der)
@@ -250,8 +266,9 @@ value_der(const char *text, struct buf *der)
                         der_add(der, (enum der_tag)values[i].tag, value);
                 else if (!hex_decode((const char *)value.data, der, &ignored))
                         return "its value is not hex";
-                return der_is_one_element(view_buf(der)) ? NULL
-                                                         : "its value is not one DER element";
+                return der_is_one_element(view_buf(der)) && keeps(view_buf(der))
+                               ? NULL
+                               : "its value is not one DER element";
         }
         return "it is not of the form OID;UTF8:text, OID;IA5:text or OID;DER:hex";
 }

@@ -62,6 +62,8 @@ host_rule(const char *host)
 
         if (strlen(host) > DNS_MOST)
                 return "a name is longer than 253 characters";
+        if (*host && host[strlen(host) - 1] == '.')
+                return "a name stands here without the dot at its end";
         for (;;) {
                 size_t len = strcspn(label, ".");
                 const char *rule = label_rule(label, len);
@@ -109,8 +111,9 @@ normal_dns(const char *value, char **normal)
         const char *rule = normal_host(wildcard ? value + 2 : value, &host);
 
         if (rule)
-                return strchr(value, '*') && !wildcard ? "'*' may only be the whole first label"
-                                                       : rule;
+                return strchr(wildcard ? value + 2 : value, '*')
+                               ? "'*' may only be the whole first label"
+                               : rule;
         *normal = text_format("%s%s", wildcard ? "*." : "", host);
         if (strlen(*normal) <= DNS_MOST)
                 return NULL;
@@ -125,9 +128,16 @@ normal_ip(const char *value, char **normal)
         char text[INET6_ADDRSTRLEN];
         uint8_t address[16];
 
+        if (strchr(value, '/'))
+                return "it is a network; a certificate names single addresses";
+        if (strchr(value, '%'))
+                return "a zone (%eth0) has no place in a certificate";
+        if (strpbrk(value, "[]"))
+                return "an address stands here without brackets and port";
         if (inet_pton(family, value, address) != 1 ||
             !inet_ntop(family, address, text, sizeof(text)))
-                return "it is neither an IPv4 nor an IPv6 address";
+                return "it is neither an IPv4 address (four numbers up to 255, without leading "
+                       "zeros) nor an IPv6 one (RFC 4291, 2.2)";
         *normal = text_copy(text);
         return NULL;
 }
@@ -341,6 +351,13 @@ san_parse(const char *text, char **normal, struct error *err)
                                                       : kind->normal(value, &fresh);
 
         if (rule) {
+                struct error inner = { 0 };
+                X509_NAME *name = NULL;
+
+                /* Of a name inside the name, what is wrong with that is the better answer. */
+                if (kind->type == GEN_DIRNAME && !subject_parse(value, &name, &inner))
+                        rule = inner.what;
+                X509_NAME_free(name);
                 error_set(err, ERROR_USAGE, "the alternative name '%.80s' is wrong: %s", text,
                           rule);
                 return error_advise(err, "names are written as RFC 5280, 4.2.1.6 has them");

@@ -9,7 +9,10 @@
 
 #include "order/cert.h"
 #include "order/csr.h"
+#include "order/custom.h"
+#include "order/field.h"
 #include "order/name.h"
+#include "order/passthrough.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -55,6 +58,42 @@ fuzz_san(const char *text)
         GENERAL_NAMES_free(names);
 }
 
+/* What the options of wishes take: a normal form is read as itself. */
+static void
+fuzz_wishes(const char *text)
+{
+        static bool (*const parsers[])(const char *text, char **normal, struct error *err) = {
+                custom_parse,
+                field_allow_parse,
+        };
+        struct passthrough_name name = { 0 };
+        struct validity validity;
+        struct usages usages = { 0 };
+        struct error err = { 0 };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(parsers); i++) {
+                CLEANUP(free_cleanup) char *normal = NULL;
+                CLEANUP(free_cleanup) char *again = NULL;
+
+                if (parsers[i](text, &normal, &err) &&
+                    (!parsers[i](normal, &again, &err) || strcmp(normal, again) != 0))
+                        abort();
+        }
+        if (usages_add_policy(&usages, text, &err) && strcmp(usages.policies[0], text) != 0)
+                abort();
+        usages_clear(&usages);
+        if (validity_parse(text, &validity, &err)) {
+                CLEANUP(free_cleanup) char *written = validity_format(&validity);
+                struct validity again;
+
+                if (!validity_parse(written, &again, &err) || again.type != validity.type ||
+                    again.value != validity.value)
+                        abort();
+        }
+        if (passthrough_name_read(text, &name, &err))
+                passthrough_name_clear(&name);
+}
+
 static void
 fuzz_certificates(struct view bytes)
 {
@@ -95,6 +134,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         fuzz_subject(text);
         fuzz_san(text);
+        fuzz_wishes(text);
         fuzz_certificates(view_of(data, size));
         fuzz_request(view_of(data, size));
         return 0;

@@ -85,14 +85,9 @@ scene_make_request(struct scene *scene)
         assert_done(csr_build(&scene->wishes, view_buf(&spki), &signer, &scene->csr, &err), err);
 }
 
-/* Sign all three and judge the leaf. */
-bool
-scene_judge(struct scene *scene, struct buf *differences, struct error *err)
+void
+scene_sign(struct scene *scene, struct buf *root_der, struct buf *issuer_der, struct buf *leaf_der)
 {
-        CLEANUP(buf_cleanup) struct buf root_der = { 0 };
-        CLEANUP(buf_cleanup) struct buf issuer_der = { 0 };
-        CLEANUP(buf_cleanup) struct buf leaf_der = { 0 };
-        CLEANUP(buf_cleanup) struct buf path = { 0 };
         X509 *root = maker_sign(&scene->root);
 
         scene->issuer.issuer_certificate = root;
@@ -101,17 +96,35 @@ scene_judge(struct scene *scene, struct buf *differences, struct error *err)
         scene->leaf.issuer_certificate = issuer;
         X509 *leaf = maker_sign(&scene->leaf);
 
-        maker_der(root, &root_der);
-        maker_der(issuer, &issuer_der);
-        maker_der(leaf, &leaf_der);
+        maker_der(root, root_der);
+        maker_der(issuer, issuer_der);
+        maker_der(leaf, leaf_der);
+        scene->issuer.issuer_certificate = scene->leaf.issuer_certificate = NULL;
+        X509_free(leaf);
+        X509_free(issuer);
+        X509_free(root);
+}
+
+/* Sign all three and judge the leaf. */
+bool
+scene_judge(struct scene *scene, struct buf *differences, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf root_der = { 0 };
+        CLEANUP(buf_cleanup) struct buf issuer_der = { 0 };
+        CLEANUP(buf_cleanup) struct buf leaf_der = { 0 };
+        CLEANUP(buf_cleanup) struct buf path = { 0 };
+
+        scene_sign(scene, &root_der, &issuer_der, &leaf_der);
         scene_make_request(scene);
         if (scene->pin_other_root) {
                 struct maker_certificate other = scene->root;
 
                 other.key = other.issuer_key = keys.other;
-                X509_free(root);
-                root = maker_sign(&other);
+                X509 *root = maker_sign(&other);
+
+                buf_clear(&root_der);
                 maker_der(root, &root_der);
+                X509_free(root);
         }
         if (scene->trailing_byte)
                 buf_add_byte(&leaf_der, 0);
@@ -131,9 +144,6 @@ scene_judge(struct scene *scene, struct buf *differences, struct error *err)
 
         if (good)
                 assert_true(view_equal(view_buf(&path), view_buf(&issuer_der)));
-        X509_free(leaf);
-        X509_free(issuer);
-        X509_free(root);
         return good;
 }
 

@@ -51,6 +51,9 @@ void scene_clear(struct scene *scene);
 /* The request of the wishes, unless there is one already; scene_judge() does it, too. */
 void scene_make_request(struct scene *scene);
 
+/* Sign all three: DER. */
+void scene_sign(struct scene *scene, struct buf *root, struct buf *issuer, struct buf *leaf);
+
 /* Sign all three and judge the leaf; checks the path where it passes. */
 bool scene_judge(struct scene *scene, struct buf *differences, struct error *err);
 

@@ -1,10 +1,7 @@
-#include <openssl/err.h>
-
 #include "order/cert.h"
+#include "tests/unit/fuzz_feed.h"
 #include "tests/unit/scene.h"
 #include "tests/unit/unit.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const texts[] = {
         "CN=device-1,O=Example\\, Inc.+OU=a,C=DE",
@@ -18,74 +15,22 @@ static const char *const texts[] = {
         "upn:j\xc3\xb6rg@realm",
         "dirname:CN=a,O=b",
         "othername:1.3.6.1.4.1.99999.1;UTF8:text",
+        "othername:1.3.6.1.4.1.99999.1;DER:3006020101040100",
+        "krb5:host/www.example.com@EXAMPLE.COM",
+        "1.3.6.1.4.1.99999.1,critical:3006020101040100",
+        "1.3.6.1.4.1.99999.1:base64:MAMCAQE=",
+        "1.3.6.1.4.1.99999.1,cps=https://pki.example/cps",
+        "extension:1.3.6.1.4.1.99999.1",
+        "end:2049-12-31T23:59:59Z",
         "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n",
 };
-
-/* xorshift: the same mutations in every run. */
-static uint32_t
-next_random(uint32_t *seed)
-{
-        *seed ^= *seed << 13;
-        *seed ^= *seed >> 17;
-        *seed ^= *seed << 5;
-        return *seed;
-}
-
-static void
-mutate(uint32_t *seed, struct buf *input)
-{
-        static const char interesting[] = "\\\"#,+;=<> \x00\x01\x7f\x80\xff\x30\x82:@*.-";
-        size_t at = input->len ? next_random(seed) % input->len : 0;
-
-        if (!input->len)
-                return;
-        switch (next_random(seed) % 5) {
-        case 0:
-                input->data[at] ^= (uint8_t)(1 << next_random(seed) % 8);
-                break;
-        case 1:
-                input->data[at] =
-                        (uint8_t)interesting[next_random(seed) % (sizeof(interesting) - 1)];
-                break;
-        case 2: /* cut off the end */
-                input->len = at;
-                break;
-        case 3: /* take a byte out */
-                memmove(input->data + at, input->data + at + 1, input->len - at - 1);
-                input->len--;
-                break;
-        default: { /* repeat a part */
-                CLEANUP(buf_cleanup) struct buf part = { 0 };
-
-                buf_add(&part, view_of(input->data + at, (input->len - at) % 64));
-                buf_add(input, view_buf(&part));
-                break;
-        }
-        }
-}
-
-/* Feed an input as it is, and changed in one to four places. */
-static void
-feed(struct view input, int rounds, uint32_t seed)
-{
-        LLVMFuzzerTestOneInput(input.data, input.len);
-        for (int i = 0; i < rounds; i++) {
-                CLEANUP(buf_cleanup) struct buf changed = { 0 };
-
-                buf_set(&changed, input);
-                for (uint32_t n = 1 + next_random(&seed) % 4; n; n--)
-                        mutate(&seed, &changed);
-                LLVMFuzzerTestOneInput(changed.data, changed.len);
-                assert_int_equal(ERR_peek_error(), 0);
-        }
-}
 
 static void
 mutated_texts_do_no_harm(void **state)
 {
         (void)state;
         for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
-                feed(view_text(texts[i]), 2000, 7 + (uint32_t)i);
+                fuzz_feed(view_text(texts[i]), 1000, 7 + (uint32_t)i);
 }
 
 static void
@@ -103,9 +48,46 @@ mutated_certificates_do_no_harm(void **state)
 
         maker_der(leaf, &der);
         certificate_pem_add(&pem, view_buf(&der));
-        feed(view_buf(&der), 1500, 101);
-        feed(view_buf(&pem), 500, 102);
+        fuzz_feed(view_buf(&der), 1500, 101);
+        fuzz_feed(view_buf(&pem), 500, 102);
         X509_free(leaf);
+        scene_clear(&scene);
+}
+
+/* A certificate that was changed anywhere is never what was asked for. */
+static void
+no_mutated_certificate_is_taken_for_the_one_that_was_asked_for(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf der = { 0 };
+        CLEANUP(buf_cleanup) struct buf root = { 0 };
+        CLEANUP(buf_cleanup) struct buf issuer = { 0 };
+        uint32_t seed = 77;
+        struct scene scene;
+
+        (void)state;
+        scene_init(&scene);
+        scene_make_request(&scene);
+        scene_sign(&scene, &root, &issuer, &der);
+        scene.expected.csr = view_buf(&scene.csr);
+        scene.expected.chain = view_buf(&issuer);
+        scene.expected.root = view_buf(&root);
+        for (int i = 0; i < 500; i++) {
+                CLEANUP(buf_cleanup) struct buf changed = { 0 };
+                CLEANUP(buf_cleanup) struct buf path = { 0 };
+                struct comparison found = { 0 };
+                struct error err = { 0 };
+
+                buf_set(&changed, view_buf(&der));
+                for (uint32_t n = i ? 1 + fuzz_random(&seed) % 3 : 0; n; n--)
+                        fuzz_mutate(&seed, &changed);
+                bool same = view_equal(view_buf(&changed), view_buf(&der));
+                bool good = certificate_judge(&scene.wishes, view_buf(&changed), &scene.expected,
+                                              &path, &found, &err);
+
+                assert_int_equal(good, same);
+                assert_int_equal(!good, found.differences.len > 0);
+                comparison_clear(&found);
+        }
         scene_clear(&scene);
 }
 
@@ -124,8 +106,8 @@ mutated_requests_do_no_harm(void **state)
         assert_done(csr_build(&scene.wishes, view_buf(&spki), &signer, &csr, &err), err);
         CLEANUP(free_cleanup) char *pem = csr_pem(view_buf(&csr));
 
-        feed(view_buf(&csr), 1500, 201);
-        feed(view_text(pem), 500, 202);
+        fuzz_feed(view_buf(&csr), 1500, 201);
+        fuzz_feed(view_text(pem), 500, 202);
         scene_clear(&scene);
 }
 
@@ -135,6 +117,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(mutated_texts_do_no_harm),
                 cmocka_unit_test(mutated_certificates_do_no_harm),
+                cmocka_unit_test(no_mutated_certificate_is_taken_for_the_one_that_was_asked_for),
                 cmocka_unit_test(mutated_requests_do_no_harm),
         };
 

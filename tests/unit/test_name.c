@@ -140,6 +140,54 @@ what_is_not_as_rfc_4514_or_5280_has_it_is_refused(void **state)
 }
 
 static void
+each_subject_is_told_the_rule_that_it_breaks(void **state)
+{
+        static const struct {
+                const char *text;
+                const char *rule;
+        } cases[] = {
+                { "CN", "'=' has to follow" },
+                { "=a", "attribute type is missing" },
+                { "CN=a,", "attribute type is missing" },
+                { "CN=a+", "attribute type is missing" },
+                { "CN= a", "begin with a space" },
+                { "CN=a ", "end with a space" },
+                { "CN=a;b", "backslash in front" },
+                { "CN=a\"b", "backslash in front" },
+                { "CN=a<b", "backslash in front" },
+                { "CN=a\\xb", "two hex" },
+                { "CN=a\\", "two hex" },
+                { "CN=#zz", "hex digits" },
+                { "CN=#0c0", "hex digits" },
+                { "CN=#0c05", "not the DER" },
+                { "CN=\\FF", "not UTF-8" },
+                { "CN=", "empty" },
+                { "C=D", "too short" },
+                { "C=DEU", "too long" },
+                { "C=D1", "two letters of ISO 3166" },
+                { "C=\xc3\x84\xc3\x96", "PrintableString" },
+                { "serialNumber=a_b", "PrintableString" },
+                { "dnQualifier=a@b", "PrintableString" },
+                { "DC=b\xc3\xbc"
+                  "cher",
+                  "ASCII" },
+                { "FOO=a", "unknown attribute" },
+                { "1.2.3.=a", "unknown attribute" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+                struct error err = { 0 };
+                X509_NAME *name = NULL;
+
+                if (subject_parse(cases[i].text, &name, &err))
+                        fail_msg("'%s' passes", cases[i].text);
+                if (!strstr(err.what, cases[i].rule))
+                        fail_msg("'%s': %s", cases[i].text, err.what);
+        }
+}
+
+static void
 characters_are_counted_and_not_bytes(void **state)
 {
         CLEANUP(buf_cleanup) struct buf text = { 0 };
@@ -372,6 +420,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(subjects_are_read_as_rfc_4514_has_them),
                 cmocka_unit_test(what_is_not_as_rfc_4514_or_5280_has_it_is_refused),
+                cmocka_unit_test(each_subject_is_told_the_rule_that_it_breaks),
                 cmocka_unit_test(characters_are_counted_and_not_bytes),
                 cmocka_unit_test(the_first_rdn_of_the_text_is_the_last_of_the_encoding),
                 cmocka_unit_test(an_unknown_attribute_is_refused_with_the_nearest),

@@ -142,6 +142,7 @@ what_is_no_alternative_name_is_refused(void **state)
                 "othername:1.2.3;DER:0c01",
                 "othername:1.2.3;DER:0c01610c0161",
                 "othername:1.2.3;DER:zz",
+                "othername:1.2.3;DER:3806020101040100", /* a time that is constructed */
                 "othername:1.2.3;T61:a",
                 "othername:1.3.6.1.4.1.311.20.2.3;DER:0c03614062",
                 "othername:1.3.6.1.5.2.2;DER:301ca0031b0152a1153013a003020101a10c300a1b0161",
@@ -172,6 +173,61 @@ what_is_no_alternative_name_is_refused(void **state)
                 assert_int_equal(err.kind, ERROR_USAGE);
                 assert_true(err.next[0] != '\0');
                 assert_null(normal);
+        }
+}
+
+/* The sentence that is told is about the rule, not about the parser. */
+static void
+each_name_is_told_the_rule_that_it_breaks(void **state)
+{
+        static const struct {
+                const char *text;
+                const char *rule;
+        } cases[] = {
+                { "dns:", "a label is empty" },
+                { "dns:a..example", "a label is empty" },
+                { "dns:a.example.", "without the dot at its end" },
+                { "dns:-a.example", "hyphen" },
+                { "dns:a_b.example", "letters, digits and hyphens only" },
+                { "dns:" LABEL_63 "4.example", "longer than 63" },
+                { "dns:192.0.2.1", "looks like an address" },
+                { "dns:a*.example", "whole first label" },
+                { "dns:a.*.example", "whole first label" },
+                { "dns:*.*.example", "whole first label" },
+                { "dns:*", "whole first label" },
+                { "dns:xn--a.example", "internationalised" },
+                { "dns:\xe2\x80\x8d.example", "internationalised" },
+                { "ip:10.0.0.0/8", "network" },
+                { "ip:fe80::1%eth0", "zone" },
+                { "ip:[2001:db8::1]", "brackets" },
+                { "ip:[2001:db8::1]:443", "brackets" },
+                { "ip:192.0.2.01", "leading zeros" },
+                { "ip:192.0.2.256", "255" },
+                { "ip:192.0.2", "four numbers" },
+                { "ip:2001:db8::1::2", "RFC 4291" },
+                { "ip:2001:db8:0:0:0:0:0:0:1", "RFC 4291" },
+                { "ip:12345::", "RFC 4291" },
+                { "email:a", "no '@'" },
+                { "email:a..b@c.example", "a dot too many" },
+                { "email:j\xc3\xb6rg@c.example", "a character that it cannot" },
+                { "uri:a", "scheme" },
+                { "uri:https://a b/", "%HH" },
+                { "rid:1.40.3", "object identifier" },
+                { "upn:a", "user@realm" },
+                { "krb5:a", "name@REALM" },
+                { "dirname:C=DEU", "subject's C is wrong: the value is too long" },
+                { "telephone:1", "no alternative name of a known type" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+                struct error err = { 0 };
+                char *normal = NULL;
+
+                if (san_parse(cases[i].text, &normal, &err))
+                        fail_msg("'%s' passes as '%s'", cases[i].text, normal);
+                if (!strstr(err.what, cases[i].rule))
+                        fail_msg("'%s': %s", cases[i].text, err.what);
         }
 }
 
@@ -303,6 +359,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(names_are_brought_into_their_normal_form),
                 cmocka_unit_test(what_is_no_alternative_name_is_refused),
+                cmocka_unit_test(each_name_is_told_the_rule_that_it_breaks),
                 cmocka_unit_test(what_is_built_is_listed_the_same_and_in_order),
                 cmocka_unit_test(only_normal_forms_are_built),
                 cmocka_unit_test(a_hostile_name_does_not_look_like_another),
