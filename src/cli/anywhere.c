@@ -191,7 +191,7 @@ make_station(const struct command *command, const struct options *options, struc
                         .ask = command_ask(command),
                         .state = command->state,
                         .retry_pin = option_flag(token, OPTION_RETRY_PIN),
-                        .token_timeout_ms = command_token_timeout_ms(command),
+                        .token_timeout_ms = options_token_timeout_ms(token),
                 },
                 err);
 }

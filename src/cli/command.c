@@ -306,7 +306,13 @@ command_login(const struct command *command, struct token_login *login, char **g
 int64_t
 command_token_timeout_ms(const struct command *command)
 {
-        int64_t ms = option_span(&command->options, OPTION_TOKEN_TIMEOUT, TOKEN_TIMEOUT_MS);
+        return options_token_timeout_ms(&command->options);
+}
+
+int64_t
+options_token_timeout_ms(const struct options *options)
+{
+        int64_t ms = option_span(options, OPTION_TOKEN_TIMEOUT, TOKEN_TIMEOUT_MS);
 
         /* Those who wait count in an int; and no time at all would be no answer at all. */
         if (ms > INT_MAX)

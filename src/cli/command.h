@@ -120,6 +120,7 @@ void command_login(const struct command *command, struct token_login *login, cha
 char *command_guard_folder(const struct command *command);
 
 int64_t command_token_timeout_ms(const struct command *command);
+int64_t options_token_timeout_ms(const struct options *options); /* by options of another's */
 
 /*
  * The ledger, made where it is missing; the second one locks it for this verb.  With --dry-run it

@@ -205,6 +205,21 @@ END
         [ $((end - $(date +%s))) -le 900 ] && [ $((end - $(date +%s))) -gt 700 ]
 }
 
+@test "the PIN is fetched once for station and device; a module that hangs is left behind in time" {
+        printf '#!/bin/sh\necho fetched >>%s/fetched\ncat %s/pin\n' "$SANDBOX" "$SANDBOX" >"$SANDBOX/pin.sh"
+        chmod 700 "$SANDBOX/pin.sh"
+        sed "s|^pin-source = .*|pin-source = cmd:$SANDBOX/pin.sh|" "$HOME/.config/p11cert/config" >"$SANDBOX/cmd.conf"
+        chmod 600 "$SANDBOX/cmd.conf"
+        done_well p11cert --config "$SANDBOX/cmd.conf" issue --output json --subject CN=device-5
+        delivered
+        [ "$(wc -l <"$SANDBOX/fetched")" = 1 ]
+
+        break_with "C_Sign hang"
+        sed "s|^module = .*|module = $BREAKABLE\ntoken-timeout = 2s|" "$HOME/.config/p11cert/config" >"$SANDBOX/hang.conf"
+        chmod 600 "$SANDBOX/hang.conf"
+        refused token-hangs 6 p11cert --config "$SANDBOX/hang.conf" ca show --output json
+}
+
 @test "what AWS refuses is told with what mends it, and nothing is issued" {
         issued_before=$(issued)
         # A chain that does not reach the anchor.

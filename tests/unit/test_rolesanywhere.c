@@ -553,6 +553,62 @@ a_session_near_its_end_is_renewed_and_used_to_the_end_where_that_fails(void **st
         anywhere_free(anywhere);
 }
 
+/* A call to Private CA with the bench's client; the access key that signed it is at the server. */
+static void
+assert_called_as(unsigned request, const char *access_key_id)
+{
+        struct aws_reply *reply = ask_once("DescribeCertificateAuthority");
+        CLEANUP(free_cleanup)
+        char *expected = text_format("AWS4-HMAC-SHA256 Credential=%s/", access_key_id);
+
+        assert_true(reply->ok);
+        aws_reply_free(reply);
+        CLEANUP(free_cleanup)
+        char *authorization = standin_header(bench.standin, request, "Authorization");
+
+        assert_true(text_starts(authorization, expected));
+}
+
+static void
+a_long_run_asks_once_and_renews_before_the_end(void **state)
+{
+        char soon[CLOCK_TEXT];
+        struct error err = { 0 };
+
+        (void)state;
+        clock_format(clock_now() + HOUR_S, soon);
+        CLEANUP(free_cleanup)
+        char *first = text_format("{\"credentialSet\":[{\"credentials\":{\"accessKeyId\":"
+                                  "\"ASIAFIRST\",\"secretAccessKey\":\"s\","
+                                  "\"sessionToken\":\"t\",\"expiration\":\"%s\"}}]}",
+                                  soon);
+        const struct standin_step script[] = {
+                { .status = 201, .body = first },
+                { .body = "{}" }, /* two calls with one session */
+                { .body = "{}" },
+                { .status = 201, .body = CREDENTIALS("ASIASECOND", FAR) },
+                { .body = "{}" },
+        };
+
+        bench.standin = standin_start(script, ARRAY_LENGTH(script), NULL);
+        struct anywhere *anywhere = open_anywhere();
+
+        bench.settings = open_settings(anywhere);
+        bench.client = aws_client_open(bench.settings, &err);
+        assert_done(bench.client, err);
+        assert_called_as(1, "ASIAFIRST");
+        ahead_s = HOUR_S / 2;
+        assert_called_as(2, "ASIAFIRST");
+        /* Ten minutes before its end. */
+        ahead_s = HOUR_S - 10 * 60;
+        assert_called_as(4, "ASIASECOND");
+        assert_int_equal(station.signatures, 2);
+        ahead_s = 0;
+        aws_client_close(MOVE(bench.client));
+        aws_settings_free(MOVE(bench.settings));
+        anywhere_free(anywhere);
+}
+
 static void
 a_refusal_says_what_to_mend(void **state)
 {
@@ -669,6 +725,7 @@ main(void)
                 cmocka_unit_test_teardown(
                         a_session_near_its_end_is_renewed_and_used_to_the_end_where_that_fails,
                         stop),
+                cmocka_unit_test_teardown(a_long_run_asks_once_and_renews_before_the_end, stop),
                 cmocka_unit_test_teardown(a_refusal_says_what_to_mend, stop),
                 cmocka_unit_test_teardown(a_wrong_clock_is_corrected_once_from_the_answer, stop),
                 cmocka_unit_test_teardown(a_token_that_is_gone_is_told_and_nothing_is_sent, stop),

@@ -361,6 +361,28 @@ a_run_is_told_the_pin_for_the_same_token(void **state)
 }
 
 static void
+a_token_is_not_opened_beside_workers(void **state)
+{
+        struct anywhere_identity identity = { 0 };
+        struct error err = { 0 };
+
+        (void)state;
+        struct station_key *station =
+                open_station(&(struct station_key_options){ .pin = &right_pin });
+
+        station_key_share(station, true);
+        assert_refused(station_key_identity(station, &identity, &err), err, ERROR_MODULE);
+        station_key_share(station, false);
+        assert_done(station_key_identity(station, &identity, &err), err);
+        /* One that is open signs beside them, where its module can be locked. */
+        station_key_share(station, true);
+        assert_done(station_key_identity(station, &identity, &err), err);
+        assert_signs(&identity);
+        station_key_free(station);
+        station_key_share(NULL, true);
+}
+
+static void
 an_anchor_is_shared_with_the_stations_ca_and_those_above_but_not_beside(void **state)
 {
         static const struct {
@@ -416,6 +438,7 @@ main(void)
                 cmocka_unit_test(a_uri_that_names_no_key_is_refused_before_a_token_is_opened),
                 cmocka_unit_test(the_pin_source_of_a_token_serves_only_where_it_is_the_same_token),
                 cmocka_unit_test(a_pin_that_was_refused_is_not_tried_again_in_the_process),
+                cmocka_unit_test(a_token_is_not_opened_beside_workers),
                 cmocka_unit_test(a_run_is_told_the_pin_for_the_same_token),
                 cmocka_unit_test(
                         an_anchor_is_shared_with_the_stations_ca_and_those_above_but_not_beside),
