@@ -14,8 +14,7 @@
 struct query_operation {
         const char *name;
         bool (*run)(struct call *call);
-        bool is_unsigned;  /* nobody signs it: call->caller is NULL */
-        bool empty_result; /* there is a result element, and nothing in it */
+        bool is_unsigned; /* nobody signs it: call->caller is NULL */
 };
 
 /* The operations of each service; the last one has no name. */

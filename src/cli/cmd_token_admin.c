@@ -1,6 +1,7 @@
 /*
  * token init, token check-pin, token change-pin: bringing a token into service.
  */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +10,11 @@
 #include "cli/tokens.h"
 #include "cli/verbs.h"
 #include "drive/batch.h"
+#include "drive/birth.h"
 #include "drive/hook.h"
 #include "engine/admin.h"
 
-enum { HOOK_TIMEOUT_MS = 60 * 1000, USER_PIN_DIGITS = 8, OFFICER_PIN_DIGITS = 16 };
+enum { HOOK_TIMEOUT_MS = 60 * 1000, POLL_MS = 20 };
 
 static void
 source_cleanup(struct pin_source *source)
@@ -20,8 +22,7 @@ source_cleanup(struct pin_source *source)
         pin_source_clear(source);
 }
 
-/* -- PINs that are to be set --------------------------------------------------------------------
- */
+/* -- PINs that are to be set ------------------------------------------------------------------ */
 
 static bool
 ask_twice(const struct command *command, const char *whose, struct secret *pin, struct error *err)
@@ -56,142 +57,48 @@ token_read_new_pin(const struct command *command, const struct pin_source *sourc
                error_about(err, "%s", whose);
 }
 
-/* As many digits as the token takes, `digits` if it can be. */
-static bool
-random_pin(const struct token_facts *facts, unsigned digits, struct secret *pin, struct error *err)
-{
-        if (digits < facts->pin_min)
-                digits = (unsigned)facts->pin_min;
-        if (facts->pin_max && digits > facts->pin_max)
-                digits = (unsigned)facts->pin_max;
-        pin_random(digits, pin);
-        return pin_length_fits(pin, facts->pin_min, facts->pin_max, err);
-}
+/* -- token init ------------------------------------------------------------------------------- */
 
-static void
-pin_lines(const struct secret *officer, const struct secret *user, struct secret *lines)
-{
-        static const char so[] = "so-pin=";
-        static const char pin[] = "\nuser-pin=";
-        const struct view parts[] = {
-                view_text(so),     secret_view(officer), view_text(pin),
-                secret_view(user), view_text("\n"),
-        };
-        size_t length = 0;
-
-        for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
-                length += parts[i].len;
-        secret_reserve(lines, length);
-        for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
-                memcpy(lines->data + lines->len, parts[i].data, parts[i].len);
-                lines->len += parts[i].len;
-        }
-}
-
-bool
-token_hand_over_pins(const char *hook, int64_t timeout_ms, const struct token_facts *facts,
-                     const char *label, struct secret *officer, struct secret *user,
-                     struct error *err)
-{
-        CLEANUP(secret_cleanup) struct secret lines = { 0 };
-        struct hook_facts told = { 0 };
-
-        if (!random_pin(facts, OFFICER_PIN_DIGITS, officer, err) ||
-            !random_pin(facts, USER_PIN_DIGITS, user, err))
-                return false;
-        pin_lines(officer, user, &lines);
-        hook_fact(&told, "P11CERT_HOOK", "pins");
-        hook_fact(&told, "P11CERT_TOKEN_LABEL", label);
-        hook_fact(&told, "P11CERT_TOKEN_SERIAL", facts->serial);
-        hook_fact(&told, "P11CERT_TOKEN_MANUFACTURER", facts->manufacturer);
-        hook_fact(&told, "P11CERT_TOKEN_MODEL", facts->model);
-        hook_fact(&told, "P11CERT_READER", facts->slot_description);
-        bool good = hook_run(hook, &told, NULL, &lines, timeout_ms, err);
-
-        hook_facts_clear(&told);
-        return good || error_advise(err, "nothing was written to the token");
-}
-
-/* -- token init ---------------------------------------------------------------------------------
- */
-
-/* What both looks share; the second one writes. */
-struct birth {
+/* What a look for a blank token gives back. */
+struct blank_seen {
         char *uri;
         char *label;
         struct token_facts facts;
-        struct secret officer;
-        struct secret user;
-        struct pin_source so_source;
-        char *guard_folder;
-        bool half_made;
 };
 
 static void
-birth_free(struct birth **slot)
+blank_seen_free(struct blank_seen **slot)
 {
-        struct birth *birth = *slot;
-
-        /* A thread that is inside a module may still read it. */
+        /* A thread that is inside a module may still use it. */
         if (drive_hangs())
                 return;
-        free(birth->uri);
-        free(birth->label);
-        free(birth->guard_folder);
-        token_facts_clear(&birth->facts);
-        secret_clear(&birth->officer);
-        secret_clear(&birth->user);
-        pin_source_clear(&birth->so_source);
-        free(birth);
+        free((*slot)->uri);
+        free((*slot)->label);
+        token_facts_clear(&(*slot)->facts);
+        free(*slot);
 }
 
 static bool
 find_blank(struct modules *modules, struct token *token, void *context, struct error *err)
 {
-        struct birth *birth = context;
+        struct blank_seen *seen = context;
         CLEANUP(uri_cleanup) struct uri *uri = NULL;
 
         (void)token;
-        if (birth->uri && !(uri = uri_parse(birth->uri, err)))
+        if (seen->uri && !(uri = uri_parse(seen->uri, err)))
                 return false;
-        if (!token_find_blank(modules, uri, birth->label, &birth->facts, err))
-                return false;
-        birth->half_made = token_is_half_made(&birth->facts, birth->label);
-        return true;
+        return token_find_blank(modules, uri, seen->label, &seen->facts, err);
 }
 
 static bool
-give_birth(struct modules *modules, struct token *token, void *context, struct error *err)
+look_for_blank(struct command *command, const char *label, struct blank_seen *seen,
+               struct error *err)
 {
-        struct birth *birth = context;
-        const struct token_new wanted = {
-                .label = birth->label,
-                .so_pin = &birth->officer,
-                .user_pin = &birth->user,
-                .so_source = birth->so_source.kind == PIN_NONE ? NULL : &birth->so_source,
-                .guard_folder = birth->guard_folder,
-        };
+        const char *uri = token_argument(command);
 
-        (void)token;
-        return token_initialize(modules, &birth->facts, &wanted, &birth->facts, err);
-}
-
-static bool
-read_pins(const struct command *command, struct birth *birth, struct error *err)
-{
-        const char *hook = option_text(&command->options, OPTION_PIN_HOOK);
-        CLEANUP(free_cleanup) char *whose = text_format("token '%s'", birth->label);
-        CLEANUP(free_cleanup)
-        char *officer = text_format("the security officer of token '%s'", birth->label);
-
-        if (hook)
-                return token_hand_over_pins(
-                        hook, option_span(&command->options, OPTION_HOOK_TIMEOUT, HOOK_TIMEOUT_MS),
-                        &birth->facts, birth->label, &birth->officer, &birth->user, err);
-        return token_read_new_pin(command, &birth->so_source, officer, &birth->facts,
-                                  &birth->officer, err) &&
-               token_read_new_pin(command, command_pin(command), whose, &birth->facts, &birth->user,
-                                  err);
+        seen->label = text_copy(label);
+        seen->uri = strcmp(uri, "pkcs11:") == 0 ? NULL : text_copy(uri);
+        return inquire(command, NULL, NULL, false, find_blank, seen, err);
 }
 
 static bool
@@ -210,38 +117,69 @@ refuse_beside_hook(const struct command *command, struct error *err)
         return !hook || hook_check(hook, err);
 }
 
-static struct birth *
-birth_new(const struct command *command, const char *label)
+/* The PINs that nobody makes at random. */
+static bool
+read_pins(const struct command *command, const struct pin_source *officer_source,
+          const struct token_facts *facts, const char *label, struct secret *officer,
+          struct secret *user, struct error *err)
 {
-        struct birth *birth = memory_new(1, sizeof(*birth));
-        const char *uri = token_argument(command);
+        CLEANUP(free_cleanup) char *whose = text_format("token '%s'", label);
+        CLEANUP(free_cleanup)
+        char *officers = text_format("the security officer of token '%s'", label);
 
-        birth->label = text_copy(label);
-        birth->uri = strcmp(uri, "pkcs11:") == 0 ? NULL : text_copy(uri);
-        birth->guard_folder = command_guard_folder(command);
-        return birth;
-}
-
-static void
-show_birth(struct command *command, const struct birth *birth)
-{
-        command->answer = token_json(&birth->facts);
-        token_text(&command->text, &birth->facts);
-        if (birth->half_made)
-                command_say(command, "note      the token had its label already; it got its user "
-                                     "PIN");
-        if (option_text(&command->options, OPTION_PIN_HOOK))
-                command_say(command, "note      its PINs are random; %s has them",
-                            option_text(&command->options, OPTION_PIN_HOOK));
+        return token_read_new_pin(command, officer_source, officers, facts, officer, err) &&
+               token_read_new_pin(command, command_pin(command), whose, facts, user, err);
 }
 
 static bool
-check_init(struct command *command, struct birth *birth, struct error *err)
+give_birth(const struct token_facts *facts, const struct birth_plan *plan, struct token_facts *made,
+           struct error *err)
 {
-        const char *source = option_text(&command->options, OPTION_SO_PIN_SOURCE);
+        struct birth *birth = birth_begin(facts, plan, err);
+        enum birth_state state;
 
-        return token_label_check(birth->label, err) && refuse_beside_hook(command, err) &&
-               (!source || pin_source_parse(source, &birth->so_source, err));
+        if (!birth)
+                return false;
+        while ((state = birth_poll(birth, made, err)) == BIRTH_GOES_ON)
+                (void)poll(NULL, 0, POLL_MS);
+        birth_free(birth);
+        return state == BIRTH_GOOD;
+}
+
+static bool
+initialize(struct command *command, const char *label, const struct pin_source *officer_source,
+           const struct token_facts *facts, struct error *err)
+{
+        const char *hook = option_text(&command->options, OPTION_PIN_HOOK);
+        CLEANUP(free_cleanup) char *guard = command_guard_folder(command);
+        CLEANUP(secret_cleanup) struct secret officer = { 0 };
+        CLEANUP(secret_cleanup) struct secret user = { 0 };
+        struct token_facts made = { 0 };
+        const struct birth_plan plan = {
+                .label = label,
+                .hook = hook,
+                .hook_timeout_ms =
+                        option_span(&command->options, OPTION_HOOK_TIMEOUT, HOOK_TIMEOUT_MS),
+                .officer = hook ? NULL : &officer,
+                .user = hook ? NULL : &user,
+                .officer_source = officer_source->kind == PIN_NONE ? NULL : officer_source,
+                .guard_folder = guard,
+                .timeout_ms = command_token_timeout_ms(command),
+        };
+
+        if (!hook && !read_pins(command, officer_source, facts, label, &officer, &user, err))
+                return false;
+        if (!give_birth(facts, &plan, &made, err))
+                return false;
+        command->answer = token_json(&made);
+        token_text(&command->text, &made);
+        token_facts_clear(&made);
+        if (token_is_half_made(facts, label))
+                command_say(command, "note      the token had its label already; it got its user "
+                                     "PIN");
+        if (hook)
+                command_say(command, "note      its PINs are random; %s has them", hook);
+        return true;
 }
 
 bool
@@ -249,29 +187,23 @@ cmd_token_init(struct command *command, struct error *err)
 {
         const char *label = command_need(command, OPTION_TOKEN_LABEL,
                                          "for example --token-label device-17", err);
+        const char *source = option_text(&command->options, OPTION_SO_PIN_SOURCE);
+        CLEANUP(source_cleanup) struct pin_source officer_source = { 0 };
+        CLEANUP(blank_seen_free) struct blank_seen *seen = memory_new(1, sizeof(*seen));
 
-        if (!label)
+        if (!label || !token_label_check(label, err) || !refuse_beside_hook(command, err) ||
+            (source && !pin_source_parse(source, &officer_source, err)) ||
+            !look_for_blank(command, label, seen, err))
                 return false;
-        CLEANUP(birth_free) struct birth *birth = birth_new(command, label);
-
-        if (!check_init(command, birth, err) ||
-            !inquire(command, NULL, NULL, false, find_blank, birth, err))
-                return false;
-        if (command->dry_run) {
-                command->answer = token_json(&birth->facts);
-                command_say(command, "dry run: the blank token in slot %lu (%s) would become '%s'",
-                            birth->facts.slot_id, birth->facts.slot_description, label);
-                return true;
-        }
-        if (!read_pins(command, birth, err) ||
-            !inquire(command, NULL, NULL, false, give_birth, birth, err))
-                return false;
-        show_birth(command, birth);
+        if (!command->dry_run)
+                return initialize(command, label, &officer_source, &seen->facts, err);
+        command->answer = token_json(&seen->facts);
+        command_say(command, "dry run: the blank token in slot %lu (%s) would become '%s'",
+                    seen->facts.slot_id, seen->facts.slot_description, label);
         return true;
 }
 
-/* -- token check-pin, token change-pin ----------------------------------------------------------
- */
+/* -- token check-pin, token change-pin -------------------------------------------------------- */
 
 struct login_seen {
         struct token_facts facts;

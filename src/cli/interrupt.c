@@ -8,11 +8,18 @@ static unsigned catchers;
 static struct sigaction old_int;
 static struct sigaction old_term;
 
+static void (*volatile before_exit)(void);
+
 static void
 count_signal(int number)
 {
-        if (asked_to_stop >= 2)
+        if (asked_to_stop >= 2) {
+                void (*last)(void) = before_exit;
+
+                if (last)
+                        last();
                 _exit(128 + number);
+        }
         asked_to_stop++;
 }
 
@@ -36,6 +43,12 @@ interrupt_release(void)
                 return;
         sigaction(SIGINT, &old_int, NULL);
         sigaction(SIGTERM, &old_term, NULL);
+}
+
+void
+interrupt_before_exit(void (*last)(void))
+{
+        before_exit = last;
 }
 
 const volatile int *

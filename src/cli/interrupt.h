@@ -11,6 +11,11 @@
 void interrupt_catch(void);
 void interrupt_release(void);
 
+/*
+ * Call this, which must be async-signal-safe, when a third signal ends the process.  NULL: nothing.
+ */
+void interrupt_before_exit(void (*last)(void));
+
 /* 0, 1 (finish what is in flight) or 2 (leave now); valid for the whole process. */
 const volatile int *interrupt_flag(void);
 

@@ -109,6 +109,15 @@ enum option_id {
         OPTION_NEW_PIN_SOURCE,
         OPTION_PIN_HOOK,
         OPTION_HOOK_TIMEOUT,
+        OPTION_ONCE,
+        OPTION_INIT,
+        OPTION_QUOTA,
+        OPTION_UNTIL,
+        OPTION_SCAN,
+        OPTION_PRE_HOOK,
+        OPTION_POST_HOOK,
+        OPTION_NO_BELL,
+        OPTION_RETRY_FAILED,
         OPTIONS
 };
 

@@ -27,16 +27,4 @@ bool token_read_new_pin(const struct command *command, const struct pin_source *
                         const char *whose, const struct token_facts *facts, struct secret *pin,
                         struct error *err) MUST_CHECK;
 
-/*
- * Random PINs for a token that is about to be initialised, and the hook that is handed them on its
- * standard input ("so-pin=…" and "user-pin=…", a line each) before anything is written: a PIN that
- * nobody knows would cost the token.
- *
- * label   that it is going to have
- * errors  ERROR_HOOK, ERROR_PIN_WRONG (the token takes no PIN of that length)
- */
-bool token_hand_over_pins(const char *hook, int64_t timeout_ms, const struct token_facts *facts,
-                          const char *label, struct secret *officer, struct secret *user,
-                          struct error *err) MUST_CHECK;
-
 #endif

@@ -92,6 +92,18 @@ static const struct verb verbs[] = {
           .options = OPTIONS_ARE(OPTION_ROOT, OPTION_NO_WAIT, OPTION_REQUIRE_LIMITED,
                                  OPTION_OVERRIDE),
           .statuses = OF_MOVING | S(3) | S(10), .run = cmd_resume },
+        { .name = "station", .usage = "", .groups = TOKEN | AWS, .shape = ANSWER_ORDERS,
+          .summary = "the endless batch: waits for tokens, one bay per reader",
+          .details = "A token that was done before is recognised, one that was pulled half-way "
+                     "goes on.\n--token says which tokens are meant; without it, all that are "
+                     "inserted.\nCtrl-C finishes what was begun; twice leaves at once.\n",
+          .example = "p11cert station --ca arn:aws:acm-pca:… --pin-source file:/etc/p11cert/pin \\\n"
+                     "        --subject 'CN=device-{token.serial}' --quota 250",
+          .options = OPTIONS_ARE(WISHES, OPTION_ROOT, OPTION_REQUIRE_LIMITED, OPTION_ONCE, OPTION_INIT, OPTION_QUOTA,
+                                 OPTION_UNTIL, OPTION_SCAN, OPTION_PRE_HOOK, OPTION_POST_HOOK,
+                                 OPTION_HOOK_TIMEOUT, OPTION_TOKEN_LABEL, OPTION_SO_PIN_SOURCE,
+                                 OPTION_PIN_HOOK, OPTION_RETRY_FAILED, OPTION_NO_BELL),
+          .statuses = OF_MOVING | S(3) | S(10), .run = cmd_station },
         { .name = "list", .usage = "", .shape = ANSWER_ORDERS,
           .summary = "the orders in the ledger",
           .example = "p11cert list --in-state delivered --within 30d",
@@ -310,7 +322,7 @@ static const struct verb verbs[] = {
 
 /* Verbs of the contract that this version does not have. */
 static const char *const later[] = {
-        "batch", "station", "check", "install", "retire", "track", "reconcile", "report",
+        "batch", "check", "install", "retire", "track", "reconcile", "report",
         "audit export", "token probe",
         "key generate", "key delete", "cert write", "cert delete",
         "permission",

@@ -56,6 +56,7 @@ bool cmd_renew(struct command *command, struct error *err);
 bool cmd_resume(struct command *command, struct error *err);
 bool cmd_revoke(struct command *command, struct error *err);
 bool cmd_show(struct command *command, struct error *err);
+bool cmd_station(struct command *command, struct error *err);
 bool cmd_submit(struct command *command, struct error *err);
 bool cmd_token_change_pin(struct command *command, struct error *err);
 bool cmd_token_check_pin(struct command *command, struct error *err);

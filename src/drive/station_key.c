@@ -43,7 +43,7 @@ struct station_key {
         struct buf chain;
 };
 
-/* -- making ------------------------------------------------------------------------------- */
+/* -- making ----------------------------------------------------------------------------------- */
 
 static void
 pin_source_copy(struct pin_source *to, const struct pin_source *from)
@@ -130,7 +130,7 @@ station_key_free(struct station_key *station)
         free(station);
 }
 
-/* -- the token ---------------------------------------------------------------------------- */
+/* -- the token -------------------------------------------------------------------------------- */
 
 /* Is the key on the token that --token names, so that its --pin-source is meant as well? */
 static bool
@@ -227,7 +227,7 @@ need_token(struct station_key *station, struct error *err)
         return station->token || open_token(station, err);
 }
 
-/* -- the certificate ---------------------------------------------------------------------- */
+/* -- the certificate -------------------------------------------------------------------------- */
 
 /* Is the first one better than the second: valid for longer? */
 static bool
@@ -367,7 +367,7 @@ read_token_certificates(struct station_key *station, struct error *err)
         return good;
 }
 
-/* -- the key ------------------------------------------------------------------------------ */
+/* -- the key ---------------------------------------------------------------------------------- */
 
 static bool
 find_key(struct station_key *station, struct error *err)
@@ -422,7 +422,7 @@ read_all(void *context, struct error *err)
                read_token_certificates(station, err) && check_pair(station, err);
 }
 
-/* -- the header's functions --------------------------------------------------------------- */
+/* -- the header's functions ------------------------------------------------------------------- */
 
 /* Another thread may be inside a module that takes one at a time. */
 static bool

@@ -297,6 +297,32 @@ add_condition(struct buf *where, bool wanted, const char *condition)
 /* The WHERE of a filter: to find what passes, or to ask whether one order still does. */
 enum purpose { TO_SEARCH, TO_CHECK };
 
+struct order *
+ledger_of_token(struct ledger *ledger, const char *manufacturer, const char *serial,
+                struct error *err)
+{
+        CLEANUP(sql_finalize)
+        sqlite3_stmt *statement = sql_prepare(
+                ledger,
+                "SELECT number FROM orders"
+                " WHERE token_serial = ?1 AND ifnull(token_manufacturer, '') = ?2"
+                " ORDER BY state IN ('planned', 'keyed', 'requested', 'submitted', 'issued',"
+                " 'verified') AND NOT held DESC, state = 'failed', number DESC LIMIT 1",
+                err);
+        bool row = false;
+
+        if (!statement)
+                return NULL;
+        sql_bind_text(statement, 1, serial);
+        sql_bind_text(statement, 2, manufacturer ? manufacturer : "");
+        if (!sql_row(ledger, statement, "look for what a token was given", &row, err))
+                return NULL;
+        if (row)
+                return ledger_get(ledger, sqlite3_column_int64(statement, 0), err);
+        *err = (struct error){ 0 };
+        return NULL;
+}
+
 static void
 filter_text(const struct ledger_filter *filter, enum purpose purpose, struct buf *where)
 {

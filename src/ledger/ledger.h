@@ -93,6 +93,14 @@ struct order *ledger_find(struct ledger *ledger, const char *reference, struct e
 /* The newest order of a name that has not failed, or NULL with ERROR_NONE. */
 struct order *ledger_newest(struct ledger *ledger, const char *name, struct error *err);
 
+/*
+ * What a token was given before: of the orders whose key is on the token with this manufacturer and
+ * serial number, the newest that resume takes up; else the newest that has not failed; else the
+ * newest.  NULL with ERROR_NONE when there is none.
+ */
+struct order *ledger_of_token(struct ledger *ledger, const char *manufacturer, const char *serial,
+                              struct error *err);
+
 struct ledger_filter {
         unsigned states; /* bits 1 << enum order_state; 0: all */
         const char *ca_arn;

@@ -84,7 +84,7 @@ typed() {
 }
 
 @test "what comes with a later version says so" {
-        run -2 --separate-stderr p11cert station
+        run -2 --separate-stderr p11cert reconcile
         grep -q 'not in this version' <<<"$stderr"
         run -2 --separate-stderr p11cert token probe
         grep -q 'not in this version' <<<"$stderr"

@@ -75,7 +75,7 @@ END
         # Its serial number may look like anything; the PINs are nowhere.
         for pin in $(sed -n 's/^[a-z-]*pin=//p' "$SANDBOX/random.pins"); do
                 [ "${#pin}" -ge 8 ]
-                ! grep -qF "$pin" <<<"$output$stderr"
+                run ! grep -qF "$pin" <<<"$output$stderr"
         done
         sed -n 's/^user-pin=//p' "$SANDBOX/random.pins" >"$SANDBOX/pin"
         done_well check_pin pkcs11:token=random
