@@ -83,13 +83,39 @@ parse_any(const char *text, struct validity *out)
         return true;
 }
 
+/* The rule that a text breaks which is none. */
+static const char *
+broken_rule(const char *text)
+{
+        static const char too_late[] =
+                "no certificate ends after the year 9999 (RFC 5280, 4.1.2.5)";
+        const char *end = forms[VALIDITY_END_DATE].prefix;
+        const char *absolute = forms[VALIDITY_ABSOLUTE].prefix;
+        size_t digits = strspn(text, "0123456789");
+
+        if (text_starts(text, end)) {
+                text += strlen(end);
+                return strspn(text, "0123456789") > 4 ? too_late
+                                                      : "end: takes a date, or a time in RFC 3339";
+        }
+        if (text_starts(text, absolute)) {
+                text += strlen(absolute);
+                return *text && !text[strspn(text, "0123456789")] && *text != '0'
+                               ? too_late
+                               : "absolute: takes seconds since 1970";
+        }
+        if (digits && text[digits] && strchr("dmy", text[digits]))
+                return "a span is at least one and at most 100 years";
+        return "it is neither a span nor an end";
+}
+
 bool
 validity_parse(const char *text, struct validity *out, struct error *err)
 {
         struct validity validity = { 0 };
 
         if (!parse_any(text, &validity)) {
-                error_set(err, ERROR_USAGE, "'%s' is not a validity", text);
+                error_set(err, ERROR_USAGE, "'%s' is not a validity: %s", text, broken_rule(text));
                 return error_advise(err, "write 365d, 13mo, 2y (at most 100 years), "
                                          "end:2027-12-31, end:2027-12-31T23:59:59Z, "
                                          "absolute:1830297599 or ca-end");

@@ -82,3 +82,48 @@ extension-more extension:1.3.6.1.4.1.99999.1'
         refused not-as-asked 9 issue --subject CN=device-3
         is '.differences == ["CRL distribution points: asked crl.example, as the CA is configured, got another"]'
 }
+
+@test "bad input is refused before a key is made, each with the rule that it breaks" {
+        local line words rule many=()
+        localpca_start
+        as_admin
+        while IFS='|' read -r line rule; do
+                eval "words=($line)"
+                refused usage 2 issue --subject CN=device-1 "${words[@]}" || { echo "$line" >&2; return 1; }
+                jq -r '.error | .what + " " + .about + " " + .next' <<<"$output" | grep -qF -- "$rule" && continue
+                printf '%s: not a word of %s in %s\n' "$line" "$rule" "$(fact .error.what)" >&2
+                return 1
+        done <<'END'
+--san ip:fe80::1%eth0|zone
+--san dns:a.*.example|whole first label
+--san 'dirname:C=DEU'|too long
+--san krb5:a|name@REALM
+--ext-key-usage serverauht|'serverAuth'
+--ext-key-usage 1.40.3|extended key usage
+--template BlankEndEntityCertificate_APIPassthrough --ext-key-usage 2.999.1|39 at most
+--policy-oid 1.2.3,cps=pki|URI
+--extension 1.2.3:3080|DER
+--extension 2.5.29.17:3000|--san
+--path-length 4|0, 1, 2 or 3
+--validity 50y|the CA itself ends
+--validity end:10000-01-01|year 9999
+--validity absolute:253402300800|year 9999
+--validity 101y|100 years
+--validity end:2027-01-01 --not-before 2027-02-01T00:00:00Z|before it begins
+--template NoSuchTemplate|certificate template
+END
+        mapfile -t many < <(printf -- '--san=dns:n%04d.a-device.example\n' {1..1300})
+        refused usage 2 issue --subject CN=device-1 "${many[@]}"
+        is '.error.what | test("32768")'
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$SANDBOX/key" -subj /CN=a \
+                -addext "subjectAltName=$(printf 'DNS:n%04d.a-device.example,' {1..1300})DNS:b.example" \
+                -out "$SANDBOX/csr" 2>/dev/null
+        refused usage 2 p11cert issue --output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --csr "$SANDBOX/csr" \
+                --store files --name large
+        is '.error.what | test("32768")'
+        [ -z "$(ids_of privkey)" ] && [ "$(issued)" = 0 ]
+        # A thousand names that fit are no trouble.
+        mapfile -t many < <(printf -- '--san=dns:n%04d.example\n' {1..1000})
+        done_well issue --subject CN=device-1 "${many[@]}"
+        is '.state == "delivered" and (.sans | length) == 1000'
+}

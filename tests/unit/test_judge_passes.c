@@ -76,6 +76,26 @@ ends_with_its_issuer(struct scene *scene)
         scene->leaf.not_after = scene->issuer.not_after;
 }
 
+/* 9999-12-31T23:59:59Z: "no well-defined expiration" (RFC 5280, 4.1.2.5), as IDevIDs have it. */
+static void
+never_ends(struct scene *scene)
+{
+        const int64_t last = INT64_C(253402300799);
+
+        scene->wishes.validity = (struct validity){ VALIDITY_CA_END, 0 };
+        scene->root.not_after = scene->issuer.not_after = scene->leaf.not_after = last;
+}
+
+static void
+ends_after_2049(struct scene *scene)
+{
+        const int64_t end = now + 40 * 365 * DAY;
+
+        scene->wishes.validity = (struct validity){ VALIDITY_END_DATE, end };
+        scene->root.not_after = scene->issuer.not_after = end + DAY;
+        scene->leaf.not_after = end;
+}
+
 static void
 imported(struct scene *scene)
 {
@@ -262,6 +282,8 @@ static const struct {
         { "begins in the future as asked", begins_in_the_future_as_asked },
         { "thirteen months", thirteen_months },
         { "ends with its issuer", ends_with_its_issuer },
+        { "never ends", never_ends },
+        { "ends after 2049", ends_after_2049 },
         { "imported", imported },
         { "serial of 20 bytes", serial_of_20_bytes },
         { "usages passed on from the request", usages_passed_on_from_the_request },
