@@ -216,24 +216,12 @@ iam_add_time(cJSON *object, const char *name, int64_t when)
 
 /* -- tags --------------------------------------------------------------------------------- */
 
+/* The tags of a request: none of AWS's own, and none twice. */
 static bool
-tag_check(struct call *call, const char *key)
+tags_check(struct call *call, const cJSON *list)
 {
-        if (strncasecmp(key, "aws:", 4) != 0)
-                return true;
-        return refuse(&call->refusal, "InvalidInput",
-                      "Caller is an end user and not allowed to mutate system tags");
-}
-
-bool
-iam_tags_take(struct call *call, cJSON *json)
-{
-        const cJSON *list = json_member(call->input, "Tags");
-        cJSON *tags = json_member(json, "tags");
         const cJSON *one, *other;
 
-        if (!tags)
-                tags = cJSON_AddObjectToObject(json, "tags");
         cJSON_ArrayForEach(one, list)
         {
                 const char *key = json_text(one, "Key");
@@ -242,15 +230,36 @@ iam_tags_take(struct call *call, cJSON *json)
                                 return refuse(&call->refusal, "InvalidInput",
                                               "Duplicate tag keys found. Please note that Tag keys "
                                               "are case insensitive.");
-                if (!tag_check(call, key))
-                        return false;
-                /* Keys are the same whatever their case; the new spelling stays. */
-                cJSON_DeleteItemFromObject(tags, key);
-                cJSON_AddStringToObject(tags, key, json_text(one, "Value"));
+                if (strncasecmp(key, "aws:", 4) == 0)
+                        return refuse(&call->refusal, "InvalidInput",
+                                      "Caller is an end user and not allowed to mutate system "
+                                      "tags");
         }
-        if (cJSON_GetArraySize(tags) > TAGS_MOST)
+        return true;
+}
+
+bool
+iam_tags_take(struct call *call, cJSON *json)
+{
+        const cJSON *list = json_member(call->input, "Tags");
+        const cJSON *old = json_member(json, "tags"), *one;
+
+        if (!tags_check(call, list))
+                return false;
+        cJSON *tags = old ? cJSON_Duplicate(old, true) : cJSON_CreateObject();
+        cJSON_ArrayForEach(one, list)
+        {
+                /* Keys are the same whatever their case; the new spelling stays. */
+                cJSON_DeleteItemFromObject(tags, json_text(one, "Key"));
+                cJSON_AddStringToObject(tags, json_text(one, "Key"), json_text(one, "Value"));
+        }
+        if (cJSON_GetArraySize(tags) > TAGS_MOST) {
+                cJSON_Delete(tags);
                 return refuse(&call->refusal, "LimitExceeded",
                               "The number of tags has reached the maximum limit.");
+        }
+        cJSON_DeleteItemFromObjectCaseSensitive(json, "tags");
+        cJSON_AddItemToObject(json, "tags", tags);
         return true;
 }
 

@@ -57,68 +57,6 @@ static const struct kind {
 
 /* -- making ------------------------------------------------------------------------------- */
 
-/* What a new user or role is, before it is one; NULL: refused. */
-static cJSON *
-holder_form(struct call *call, const struct kind *kind, const char *arn)
-{
-        const char *path = call_text(call, "Path");
-        CLEANUP(free_cleanup) char *id = iam_id(kind->id_prefix);
-        cJSON *json = cJSON_CreateObject();
-
-        cJSON_AddStringToObject(json, "account", call->caller->account);
-        cJSON_AddStringToObject(json, "name", call_text(call, kind->name_member));
-        cJSON_AddStringToObject(json, "path", path ? path : "/");
-        cJSON_AddStringToObject(json, "id", id);
-        cJSON_AddStringToObject(json, "arn", arn);
-        cJSON_AddNumberToObject(json, "created", (double)(call->now_ms / 1000));
-        json_set_text(json, "boundary", call_text(call, "PermissionsBoundary"));
-        if (iam_tags_take(call, json))
-                return json;
-        cJSON_Delete(json);
-        return NULL;
-}
-
-/* The new record, or NULL when it is refused. */
-static struct record *
-holder_make(struct call *call, const struct kind *kind)
-{
-        const char *name = call_text(call, kind->name_member);
-        const char *boundary = call_text(call, "PermissionsBoundary");
-        CLEANUP(free_cleanup) char *arn = iam_arn(call, kind->type, call_text(call, "Path"), name);
-        CLEANUP(free_cleanup) char *key = record_key(call->caller->account, name);
-        CLEANUP(context_clear) struct context context = { 0 };
-
-        context_add(&context, "iam:PermissionsBoundary", boundary);
-        iam_tags_context(call, &context);
-        if (!iam_may(call, arn, NULL, &context))
-                return NULL;
-        if (record_find(&call->pca->records, kind->record, key)) {
-                refuse(&call->refusal, "EntityAlreadyExists", "%s with name %s already exists.",
-                       kind->member, name);
-                return NULL;
-        }
-        if (boundary && !iam_managed_check(call, boundary))
-                return NULL;
-        cJSON *json = holder_form(call, kind, arn);
-        return json ? record_new(&call->pca->records, kind->record, key, json) : NULL;
-}
-
-/* The record's answer. */
-static bool
-holder_answer(struct call *call, const struct kind *kind, const struct record *record)
-{
-        kind->fill(cJSON_AddObjectToObject(call->output, kind->member), record->json, true);
-        return true;
-}
-
-bool
-iam_create_user(struct call *call)
-{
-        struct record *record = holder_make(call, &kinds[0]);
-
-        return record && iam_save(call, record) && holder_answer(call, &kinds[0], record);
-}
-
 /* A trust policy has to be one, and the users and roles that it names have to exist. */
 static bool
 trust_names(struct call *call, const cJSON *principal)
@@ -166,16 +104,75 @@ trust_check(struct call *call, const char *text)
         return fine;
 }
 
+/* What a new user or role is, before it is one; NULL: refused. */
+static cJSON *
+holder_form(struct call *call, const struct kind *kind, const char *arn)
+{
+        const char *path = call_text(call, "Path");
+        CLEANUP(free_cleanup) char *id = iam_id(kind->id_prefix);
+        cJSON *json = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(json, "account", call->caller->account);
+        cJSON_AddStringToObject(json, "name", call_text(call, kind->name_member));
+        cJSON_AddStringToObject(json, "path", path ? path : "/");
+        cJSON_AddStringToObject(json, "id", id);
+        cJSON_AddStringToObject(json, "arn", arn);
+        cJSON_AddNumberToObject(json, "created", (double)(call->now_ms / 1000));
+        json_set_text(json, "boundary", call_text(call, "PermissionsBoundary"));
+        if (iam_tags_take(call, json))
+                return json;
+        cJSON_Delete(json);
+        return NULL;
+}
+
+/* The new record, or NULL when it is refused.  `trust`: of a role; NULL for a user. */
+static struct record *
+holder_make(struct call *call, const struct kind *kind, const char *trust)
+{
+        const char *name = call_text(call, kind->name_member);
+        const char *boundary = call_text(call, "PermissionsBoundary");
+        CLEANUP(free_cleanup) char *arn = iam_arn(call, kind->type, call_text(call, "Path"), name);
+        CLEANUP(free_cleanup) char *key = record_key(call->caller->account, name);
+        CLEANUP(context_clear) struct context context = { 0 };
+
+        context_add(&context, "iam:PermissionsBoundary", boundary);
+        iam_tags_context(call, &context);
+        if (!iam_may(call, arn, NULL, &context))
+                return NULL;
+        if (record_find(&call->pca->records, kind->record, key)) {
+                refuse(&call->refusal, "EntityAlreadyExists", "%s with name %s already exists.",
+                       kind->member, name);
+                return NULL;
+        }
+        if ((boundary && !iam_managed_check(call, boundary)) ||
+            (trust && !trust_check(call, trust)))
+                return NULL;
+        cJSON *json = holder_form(call, kind, arn);
+        return json ? record_new(&call->pca->records, kind->record, key, json) : NULL;
+}
+
+/* The record's answer. */
+static bool
+holder_answer(struct call *call, const struct kind *kind, const struct record *record)
+{
+        kind->fill(cJSON_AddObjectToObject(call->output, kind->member), record->json, true);
+        return true;
+}
+
+bool
+iam_create_user(struct call *call)
+{
+        struct record *record = holder_make(call, &kinds[0], NULL);
+
+        return record && iam_save(call, record) && holder_answer(call, &kinds[0], record);
+}
+
 bool
 iam_create_role(struct call *call)
 {
         const char *trust = call_text(call, "AssumeRolePolicyDocument");
-        CLEANUP(free_cleanup)
-        char *arn = iam_arn(call, "role", call_text(call, "Path"), call_text(call, "RoleName"));
+        struct record *record = holder_make(call, &kinds[1], trust);
 
-        if (!iam_may(call, arn, NULL, NULL) || !trust_check(call, trust))
-                return false;
-        struct record *record = holder_make(call, &kinds[1]);
         if (!record)
                 return false;
         json_set_text(record->json, "trust", trust);

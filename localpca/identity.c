@@ -8,7 +8,12 @@
 #include "base/file.h"
 #include "localpca/json.h"
 
-enum { IDENTITY_FILE_MOST = 1 << 20, SECRET_LENGTH = 40, TOKEN_LENGTH = 356 };
+enum {
+        IDENTITY_FILE_MOST = 1 << 20,
+        SECRET_LENGTH = 40,
+        TOKEN_LENGTH = 356,
+        KEPT_AFTER_END = 24 * 60 * 60
+};
 
 static const char KIND[] = "identity";
 static const char BASE32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -203,31 +208,6 @@ access_key_account(const char *access_key_id, char out[13])
                 snprintf(out, 13, "%012llu", (unsigned long long)account);
 }
 
-struct identity *
-identity_make(struct identities *identities, struct store *store, cJSON *form, bool session,
-              int64_t now, struct error *err)
-{
-        char key[21], secret[SECRET_LENGTH + 1], token[TOKEN_LENGTH + 1];
-        struct identity *identity = NULL;
-        const char *account = json_text(form, "account");
-
-        access_key_make(session ? "ASIA" : "AKIA", account, key);
-        random_text(secret, SECRET_LENGTH, BASE64);
-        random_text(token, TOKEN_LENGTH, BASE64);
-        cJSON_AddStringToObject(form, "access_key_id", key);
-        cJSON_AddStringToObject(form, "secret_access_key", secret);
-        if (session)
-                cJSON_AddStringToObject(form, "session_token", token);
-        cJSON_AddNumberToObject(form, "created", (double)now);
-        wipe(secret, sizeof(secret));
-        if (store_document_put(store, KIND, key, form, NULL, err)) {
-                identity = identity_add(identities, form, account);
-                identity->stored = true;
-        }
-        cJSON_Delete(form);
-        return identity;
-}
-
 bool
 identity_delete(struct identities *identities, struct identity *identity, struct store *store,
                 struct error *err)
@@ -246,7 +226,8 @@ identity_delete(struct identities *identities, struct identity *identity, struct
         return true;
 }
 
-bool
+/* Forget the sessions that ended before `before`: until then they are told that they ended. */
+static bool
 identities_purge(struct identities *identities, struct store *store, int64_t before,
                  struct error *err)
 {
@@ -257,6 +238,35 @@ identities_purge(struct identities *identities, struct store *store, int64_t bef
                         return false;
         }
         return true;
+}
+
+struct identity *
+identity_make(struct identities *identities, struct store *store, cJSON *form, bool session,
+              int64_t now, struct error *err)
+{
+        char key[21], secret[SECRET_LENGTH + 1], token[TOKEN_LENGTH + 1];
+        struct identity *identity = NULL;
+        const char *account = json_text(form, "account");
+
+        if (session && !identities_purge(identities, store, now - KEPT_AFTER_END, err)) {
+                cJSON_Delete(form);
+                return NULL;
+        }
+        access_key_make(session ? "ASIA" : "AKIA", account, key);
+        random_text(secret, SECRET_LENGTH, BASE64);
+        random_text(token, TOKEN_LENGTH, BASE64);
+        cJSON_AddStringToObject(form, "access_key_id", key);
+        cJSON_AddStringToObject(form, "secret_access_key", secret);
+        if (session)
+                cJSON_AddStringToObject(form, "session_token", token);
+        cJSON_AddNumberToObject(form, "created", (double)now);
+        wipe(secret, sizeof(secret));
+        if (store_document_put(store, KIND, key, form, NULL, err)) {
+                identity = identity_add(identities, form, account);
+                identity->stored = true;
+        }
+        cJSON_Delete(form);
+        return identity;
 }
 
 /* The state's JSON form of an identity. */
@@ -415,7 +425,7 @@ identities_load(struct identities *identities, struct records *records, struct s
         if (!store_document_each(store, KIND, identity_visit, &loading, err))
                 return false;
         for (size_t i = 0; i < identities->count; i++)
-                if (identities->all[i]->policy &&
+                if (identities->all[i]->policy && !identities->all[i]->session_token &&
                     !old_take(identities->all[i], records, store, err))
                         return false;
         if (identities->count)

@@ -78,10 +78,6 @@ bool identity_delete(struct identities *identities, struct identity *identity, s
 bool identity_set_inactive(struct identity *identity, bool inactive, struct store *store,
                            struct error *err) MUST_CHECK;
 
-/* Forget the sessions that ended before `before`, in seconds. */
-bool identities_purge(struct identities *identities, struct store *store, int64_t before,
-                      struct error *err) MUST_CHECK;
-
 /* `len` random characters of `alphabet`, and a NUL. */
 void random_text(char *out, size_t len, const char *alphabet);
 

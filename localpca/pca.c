@@ -488,12 +488,22 @@ pca_commit(struct pca *pca, struct error *err)
 void
 answer_unkept(struct answer *answer, const struct error *err)
 {
+        bool xml = answer->content_type && strcmp(answer->content_type, "text/xml") == 0;
+        CLEANUP(free_cleanup)
+        char *message = text_format("localpca: the state cannot be written (%s)",
+                                    error_kind_name(err->kind));
+
         buf_clear(&answer->body);
         answer->status = 500;
-        buf_format(&answer->body,
-                   "{\"__type\":\"InternalFailure\",\"message\":\"localpca: the "
-                   "state cannot be written (%s)\"}",
-                   error_kind_name(err->kind));
+        if (xml)
+                buf_format(
+                        &answer->body,
+                        "<ErrorResponse><Error><Type>Receiver</Type><Code>InternalFailure</Code>"
+                        "<Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>\n",
+                        message, answer->request_id);
+        else
+                buf_format(&answer->body, "{\"__type\":\"InternalFailure\",\"message\":\"%s\"}",
+                           message);
 }
 
 void

@@ -150,8 +150,6 @@ session_form(const struct session_wish *wish)
                 wish->context ? cJSON_Duplicate(wish->context, true) : cJSON_CreateObject();
         cJSON_AddItemToObject(session, "context", context);
         json_set_text(context, "aws:SourceIdentity", wish->source_identity);
-        if (wish->mfa_at)
-                cJSON_AddNumberToObject(session, "mfa_at", (double)wish->mfa_at);
         return session;
 }
 

@@ -23,7 +23,6 @@ struct session_wish {
         const cJSON *transitive;     /* a list of the tag keys that role chaining carries on */
         const cJSON *context;        /* {"key":"value"}: more condition keys of all its requests */
         const char *source_identity; /* aws:SourceIdentity */
-        int64_t mfa_at;              /* when a second factor was shown, seconds since 1970 */
 };
 
 /* The role with this ARN; NULL when there is none. */

@@ -163,6 +163,7 @@ session_give(struct call *call, struct session_wish *wish, cJSON *tags)
         return session != NULL;
 }
 
+/* A second factor counts for the trust policy only: sessions of roles do not carry it on. */
 bool
 sts_assume_role(struct call *call)
 {
@@ -172,11 +173,12 @@ sts_assume_role(struct call *call)
                                      .duration_s =
                                              call_number(call, "DurationSeconds", DURATION_USUAL),
                                      .source_identity = source_identity(call) };
+        int64_t mfa_at;
 
-        if (!role || !mfa_check(call, &wish.mfa_at))
+        if (!role || !mfa_check(call, &mfa_at))
                 return false;
         cJSON *tags = cJSON_CreateObject();
-        bool done = tags_collect(call, tags) && trust_check(call, role, tags, wish.mfa_at) &&
+        bool done = tags_collect(call, tags) && trust_check(call, role, tags, mfa_at) &&
                     session_duration_check(call, role, wish.duration_s, call->caller->is_role) &&
                     session_give(call, &wish, tags);
         cJSON_Delete(tags);
