@@ -135,29 +135,50 @@ command_stream_order(struct command *command, const struct order *order,
         command->streamed++;
 }
 
-/* The end of {"orders": […]}, with the error if there is one that concerns the whole. */
+void
+command_answer_summary(struct command *command, cJSON *summary)
+{
+        cJSON_Delete(command->answer);
+        command->answer = cJSON_CreateObject();
+        cJSON_AddItemToObject(command->answer, "summary", summary);
+        command->streaming = true;
+}
+
+/* A member behind the list of orders, or a line of its own. */
+static void
+finish_member(const struct command *command, const cJSON *member)
+{
+        cJSON *line;
+
+        if (command->output == OUTPUT_JSON) {
+                char *text = cJSON_Print(member);
+
+                fprintf(stream_answer(), ", \"%s\": %s", member->string, text);
+                cJSON_free(text);
+                return;
+        }
+        line = cJSON_CreateObject();
+        cJSON_AddItemToObject(line, member->string, cJSON_Duplicate(member, true));
+        print_json(command, line, "\n");
+        cJSON_Delete(line);
+}
+
+/* The end of {"orders": […]}, with what sums it up, and the error that concerns the whole. */
 static void
 finish_stream(struct command *command, const struct error *err)
 {
         bool failed = err->kind != ERROR_NONE && err->kind != ERROR_NOTHING;
-        cJSON *error = failed ? show_error_json(err) : NULL;
+        cJSON *whole = command->answer ? MOVE(command->answer) : cJSON_CreateObject();
+        const cJSON *member;
 
-        if (command->output == OUTPUT_JSON) {
-                char *text = error ? cJSON_Print(error) : NULL;
-
+        if (failed)
+                cJSON_AddItemToObject(whole, "error", show_error_json(err));
+        if (command->output == OUTPUT_JSON)
                 fputs(command->streamed ? "\n]" : "{\"orders\": []", stream_answer());
-                if (text)
-                        fprintf(stream_answer(), ", \"error\": %s", text);
+        cJSON_ArrayForEach(member, whole) finish_member(command, member);
+        if (command->output == OUTPUT_JSON)
                 fputs("}\n", stream_answer());
-                cJSON_free(text);
-        } else if (error) {
-                cJSON *line = cJSON_CreateObject();
-
-                cJSON_AddItemToObject(line, "error", MOVE(error));
-                print_json(command, line, "\n");
-                cJSON_Delete(line);
-        }
-        cJSON_Delete(error);
+        cJSON_Delete(whole);
 }
 
 static void

@@ -92,6 +92,12 @@ void command_answer_order(struct command *command, const struct order *order,
 void command_stream_order(struct command *command, const struct order *order,
                           void (*line)(struct buf *out, const struct order *order));
 
+/*
+ * What sums up the streamed orders: "summary" beside them, in JSON lines a last line.  Takes over
+ * `summary`.
+ */
+void command_answer_summary(struct command *command, cJSON *summary);
+
 /* Print what is left to print, the error too; returns the exit status. */
 int command_finish(struct command *command, const struct error *err);
 

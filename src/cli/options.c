@@ -53,6 +53,29 @@ options_clear(struct options *options)
                 value_clear(&options->values[i]);
 }
 
+void
+options_copy(struct options *to, const struct options *from, enum option_origin least)
+{
+        for (size_t i = 0; i < OPTIONS; i++) {
+                const struct option_value *value = &from->values[i];
+                struct option_value *copy = &to->values[i];
+
+                if (value->origin == ORIGIN_NONE || value->origin < least)
+                        continue;
+                copy->count = value->count;
+                copy->origin = value->origin;
+                copy->where = text_copy(value->where);
+                if (!value->texts)
+                        continue;
+                copy->texts = memory_new(value->count, sizeof(char *));
+                copy->wheres = memory_new(value->count, sizeof(char *));
+                for (size_t j = 0; j < value->count; j++) {
+                        copy->texts[j] = text_copy(value->texts[j]);
+                        copy->wheres[j] = text_copy(value->wheres[j]);
+                }
+        }
+}
+
 /* Is `word` one of "a|b|c"? */
 static bool
 is_choice(const char *choices, const char *word)
@@ -120,7 +143,11 @@ options_set(struct options *options, enum option_id id, const char *text, enum o
         struct option_value *value = &options->values[id];
         bool line = origin == ORIGIN_LINE;
 
-        if (!check_text(row, text, line ? ERROR_USAGE : ERROR_CONFIG, where, err))
+        enum error_kind kind = line                   ? ERROR_USAGE
+                               : origin == ORIGIN_ROW ? ERROR_INPUT
+                                                      : ERROR_CONFIG;
+
+        if (!check_text(row, text, kind, where, err))
                 return false;
         if (value->origin > origin)
                 return true;

@@ -104,6 +104,14 @@ enum option_id {
         OPTION_COMMON_NAME,
         OPTION_TO_PROFILE,
         OPTION_POLICY,
+        OPTION_RESUME,
+        OPTION_RATE,
+        OPTION_SESSIONS,
+        OPTION_REPORT,
+        OPTION_LIMIT,
+        OPTION_ONLY,
+        OPTION_PLAN,
+        OPTION_OUTAGE_WAIT,
         OPTION_TOKEN_LABEL,
         OPTION_SO_PIN_SOURCE,
         OPTION_NEW_PIN_SOURCE,
@@ -164,6 +172,7 @@ enum option_origin {
         ORIGIN_PROFILE,  /* a profile of the configuration */
         ORIGIN_VARIABLE, /* a P11CERT_… variable */
         ORIGIN_LINE,     /* the command line */
+        ORIGIN_ROW,      /* a manifest's row */
 };
 
 struct option_value {
@@ -179,6 +188,9 @@ struct options {
 };
 
 void options_clear(struct options *options);
+
+/* Copy what was given at least as strongly as `least`; `to` is empty. */
+void options_copy(struct options *to, const struct options *from, enum option_origin least);
 
 /*
  * Give an option a value.  One that was set by something stronger stays as it is; something weaker

@@ -144,53 +144,63 @@ targets_clear(struct targets *targets)
         free(targets->templates);
 }
 
+bool
+run_drive(const struct run *run, const struct narrow_to *to, const struct wishes *wishes,
+          bool needs_ca, const struct drive_options *more, const struct drive_source *source,
+          struct error *err)
+{
+        const struct command *command = run->command;
+        CLEANUP(aws_settings_cleanup)
+        struct aws_settings *aws =
+                command_aws_for(command, wishes->endpoint, wishes->aws_profile, to, err);
+
+        if (needs_ca && (!aws || !anywhere_prefetch(command, aws, err) ||
+                         !admit(command, run->ledger, aws, to, wishes->region, err)))
+                return false;
+        struct station_key *station = anywhere_station(command, aws);
+        struct drive_options options = *more;
+
+        options.ledger = run->ledger;
+        options.aws = aws;
+        options.state = command->state;
+        options.pin = command_pin(command);
+        options.ask = command_ask(command);
+        options.retry_pin = option_flag(&command->options, OPTION_RETRY_PIN);
+        options.token_timeout_ms = command_token_timeout_ms(command);
+        options.no_wait = run->no_wait;
+        options.token_may_miss = run->token_may_miss;
+        options.root = view_buf(&run->root);
+        options.local_ca = command_ca_is_local(aws);
+        options.stop = interrupt_flag();
+        station_key_tell(station, !option_flag(&command->options, OPTION_ALLOW_SELF_RENEW),
+                         &options);
+        station_key_share(station, true);
+        bool good = drive_run(&options, source, err);
+
+        station_key_share(station, false);
+        return good;
+}
+
 static bool
 move_group(const struct run *run, struct progress *progress, struct order **orders, size_t count,
            struct error *err)
 {
-        const struct command *command = run->command;
-        const struct wishes *wishes = &orders[0]->wishes;
         struct group group = { .orders = orders, .count = count };
         CLEANUP(targets_clear) struct targets targets = targets_of(orders, count);
-        CLEANUP(aws_settings_cleanup)
-        struct aws_settings *aws =
-                command_aws_for(command, wishes->endpoint, wishes->aws_profile, &targets.to, err);
+        const struct drive_options more = { .event = progress_event, .context = progress };
+        const struct drive_source source = { .next = give_next,
+                                             .done = take_back,
+                                             .context = &group };
         bool needed = false;
 
         for (size_t i = 0; i < count; i++)
                 needed = needed || needs_aws(orders[i]);
-        if (needed && (!aws || !anywhere_prefetch(command, aws, err) ||
-                       !admit(command, run->ledger, aws, &targets.to, wishes->region, err)))
-                return false;
-        struct station_key *station = anywhere_station(command, aws);
-        struct drive_options options = {
-                .ledger = run->ledger,
-                .aws = aws,
-                .state = command->state,
-                .pin = command_pin(command),
-                .ask = command_ask(command),
-                .retry_pin = option_flag(&command->options, OPTION_RETRY_PIN),
-                .token_timeout_ms = command_token_timeout_ms(command),
-                .no_wait = run->no_wait,
-                .token_may_miss = run->token_may_miss,
-                .root = view_buf(&run->root),
-                .local_ca = command_ca_is_local(aws),
-                .event = progress_event,
-                .context = progress,
-                .stop = interrupt_flag(),
-        };
+        /* The first is among those that the conductor gets, so its wishes are borrowed from here.
+         */
+        CLEANUP(wishes_clear) struct wishes wishes = { 0 };
 
-        const struct drive_source source = { .next = give_next,
-                                             .done = take_back,
-                                             .context = &group };
-
-        station_key_tell(station, !option_flag(&command->options, OPTION_ALLOW_SELF_RENEW),
-                         &options);
-        station_key_share(station, true);
-        bool good = drive_run(&options, &source, err);
-
-        station_key_share(station, false);
-        return good;
+        wishes_copy(&wishes, &orders[0]->wishes);
+        return run_drive(run, &targets.to, &wishes, needed, &more, &source, err);
 }
 
 /* They come back as they are done; the answer goes by number, what was never recorded last. */

@@ -6,6 +6,8 @@
 #define CLI_RUN_H
 
 #include "cli/command.h"
+#include "cli/narrow.h"
+#include "drive/batch.h"
 #include "order/order.h"
 
 /* Orders that are moved together: one endpoint and one AWS profile. */
@@ -36,6 +38,19 @@ void run_add(struct run *run, struct order *order);
  * errors  only what concerns the whole run
  */
 bool run_move(struct run *run, struct error *err) MUST_CHECK;
+
+/*
+ * Run the conductor on any source of orders with one endpoint and one AWS profile, those of
+ * `wishes`; to be called between interrupt_catch() and interrupt_release().
+ *
+ * to        CAs and templates that the orders are about to touch
+ * needs_ca  will any of them need AWS?
+ * more      what the command's own options do not say: event, rate, sessions, outage_ms …
+ * errors    what concerns the whole run: credentials, --require-limited, the ledger
+ */
+bool run_drive(const struct run *run, const struct narrow_to *to, const struct wishes *wishes,
+               bool needs_ca, const struct drive_options *more, const struct drive_source *source,
+               struct error *err) MUST_CHECK;
 
 /*
  * Move one order and make it the command's answer; its error, if any, is the error.

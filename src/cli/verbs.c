@@ -92,6 +92,25 @@ static const struct verb verbs[] = {
           .options = OPTIONS_ARE(OPTION_ROOT, OPTION_NO_WAIT, OPTION_REQUIRE_LIMITED,
                                  OPTION_OVERRIDE),
           .statuses = OF_MOVING | S(3) | S(10), .run = cmd_resume },
+        { .name = "batch", .usage = "MANIFEST [NAME…]", .groups = TOKEN | AWS,
+          .shape = ANSWER_ORDERS,
+          .summary = "many orders, a row of a CSV file or of JSON lines each",
+          .details = "The manifest is checked as a whole before anything is begun.  A name is issued "
+                     "once, in\nwhatever run: the same command again goes on where it stopped.  "
+                     "Exit status 10 when a row\nwas not delivered, 3 when all were before.\n",
+          .example = "p11cert batch devices.csv --ca arn:aws:acm-pca:… --token 'pkcs11:token=hsm' "
+                     "\\\n        --pin-source file:/etc/p11cert/pin --report result.csv",
+          .options = OPTIONS_ARE(OPTION_RESUME, OPTION_RETRY_FAILED, OPTION_RATE, OPTION_SESSIONS,
+                                 OPTION_REPORT, OPTION_LIMIT, OPTION_ONLY, OPTION_PLAN,
+                                 OPTION_OUTAGE_WAIT, OPTION_CA, OPTION_SUBJECT, OPTION_SAN,
+                                 OPTION_KEY_TYPE, OPTION_LABEL, OPTION_TEMPLATE, OPTION_VALIDITY,
+                                 OPTION_NOT_BEFORE, OPTION_KEY_USAGE, OPTION_EXT_KEY_USAGE,
+                                 OPTION_POLICY_OID, OPTION_EXTENSION, OPTION_PATH_LENGTH,
+                                 OPTION_HASH, OPTION_ALLOW_DIFFERENCE, OPTION_SIGNING_ALGORITHM,
+                                 OPTION_OUT, OPTION_FORMAT, OPTION_STORE, OPTION_ATTRIBUTE,
+                                 OPTION_HOLDER, OPTION_PLACE, OPTION_PROVE, OPTION_ROOT,
+                                 OPTION_REQUIRE_LIMITED, OPTION_OVERRIDE),
+          .least = 1, .most = MANY, .statuses = OF_MOVING | S(3) | S(10), .run = cmd_batch },
         { .name = "station", .usage = "", .groups = TOKEN | AWS, .shape = ANSWER_ORDERS,
           .summary = "the endless batch: waits for tokens, one bay per reader",
           .details = "A token that was done before is recognised, one that was pulled half-way "
@@ -322,7 +341,7 @@ static const struct verb verbs[] = {
 
 /* Verbs of the contract that this version does not have. */
 static const char *const later[] = {
-        "batch", "check", "install", "retire", "track", "reconcile", "report",
+        "check", "install", "retire", "track", "reconcile", "report",
         "audit export", "token probe",
         "key generate", "key delete", "cert write", "cert delete",
         "permission",

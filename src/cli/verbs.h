@@ -24,6 +24,7 @@ bool verb_is_family(const char *word);
 char *verb_page(const struct verb *verb);
 
 bool cmd_audit_verify(struct command *command, struct error *err);
+bool cmd_batch(struct command *command, struct error *err);
 bool cmd_ca_chain(struct command *command, struct error *err);
 bool cmd_ca_list(struct command *command, struct error *err);
 bool cmd_ca_show(struct command *command, struct error *err);

@@ -101,6 +101,12 @@ struct order *ledger_newest(struct ledger *ledger, const char *name, struct erro
 struct order *ledger_of_token(struct ledger *ledger, const char *manufacturer, const char *serial,
                               struct error *err);
 
+/*
+ * The order that a name means: the newest that has not failed, else the newest; NULL with
+ * ERROR_NONE where there is none.
+ */
+struct order *ledger_named(struct ledger *ledger, const char *name, struct error *err);
+
 struct ledger_filter {
         unsigned states; /* bits 1 << enum order_state; 0: all */
         const char *ca_arn;

@@ -249,6 +249,19 @@ name_number(struct ledger *ledger, const char *name, int64_t *number, struct err
                              name, number, err);
 }
 
+struct order *
+ledger_named(struct ledger *ledger, const char *name, struct error *err)
+{
+        int64_t number;
+
+        if (!name_number(ledger, name, &number, err))
+                return NULL;
+        if (number)
+                return ledger_get(ledger, number, err);
+        *err = (struct error){ 0 };
+        return NULL;
+}
+
 bool
 ledger_label_taken(struct ledger *ledger, const char *token_serial, const char *label, bool *taken,
                    struct error *err)
