@@ -205,14 +205,19 @@ has_extension(const struct content *content, const char *oid)
         return false;
 }
 
-/* The CA's own CRL distribution points win, and few templates take those of the API. */
+/*
+ * The CA's own CRL distribution points win; it writes none into a root.  Else they pass as any
+ * extension does: the guide's table names the API for two templates only, but its samples (mDL
+ * document signer, IACA root) pass them through the API with others, and so says the API reference
+ * (CrlDistributionPointExtensionConfiguration).
+ */
 static bool
 takes_extension(const struct template_facts *facts, const struct issuer_facts *issuer,
-                const char *oid, bool from_api)
+                const char *oid)
 {
-        if (strcmp(oid, crl_points) != 0)
-                return !extension_is_never_passed(oid);
-        return !(issuer && issuer->crl_enabled) && (!from_api || facts->crl_from_api);
+        if (strcmp(oid, crl_points) == 0 && issuer && issuer->crl_enabled && !facts->is_root)
+                return false;
+        return !extension_is_never_passed(oid);
 }
 
 static void
@@ -222,7 +227,7 @@ add_extensions(const struct template_facts *facts, const struct issuer_facts *is
         for (size_t i = 0; i < count; i++) {
                 CLEANUP(free_cleanup) char *oid = extension_oid(list[i]);
 
-                if (!takes_extension(facts, issuer, oid, from_api) || has_extension(out, oid))
+                if (!takes_extension(facts, issuer, oid) || has_extension(out, oid))
                         continue;
                 text_list_add(&out->extensions, &out->extension_count, list[i]);
                 out->from_csr += !from_api;

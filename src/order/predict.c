@@ -1,5 +1,6 @@
 #include "order/predict.h"
 
+#include <openssl/err.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "base/clock.h"
 #include "order/lint.h"
+#include "order/name.h"
 #include "order/text_list.h"
 
 enum {
@@ -21,7 +23,6 @@ static const char base_drops[] = "the template takes only subject and names from
 static const char reads_no_api[] =
         "the CSR says otherwise, and the template reads nothing from the API";
 static const char ca_writes[] = "the CA writes its own";
-static const char no_crl_points[] = "the template takes no CRL distribution points from the API";
 
 /* One prediction on its way. */
 struct outlook {
@@ -102,23 +103,49 @@ refusal(struct outlook *outlook)
 
 /* -- names and key -------------------------------------------------------------------------- */
 
+/* The subject that the CSR itself has; the caller frees. */
+static char *
+subject_of_csr(const struct outlook *outlook)
+{
+        const uint8_t *at = outlook->csr.data;
+        X509_REQ *request =
+                outlook->csr.len ? d2i_X509_REQ(NULL, &at, (long)outlook->csr.len) : NULL;
+        char *text = request ? subject_format(X509_REQ_get_subject_name(request)) : text_copy("");
+
+        X509_REQ_free(request);
+        ERR_clear_error();
+        return text;
+}
+
 static void
-predict_names(struct outlook *outlook)
+predict_subject(struct outlook *outlook)
 {
         const struct wishes *wishes = outlook->wishes;
-        const struct content *content = &outlook->content;
-        const char *subject = wishes->subject ? wishes->subject : "";
-        bool foreign = wishes->csr_given && content->sans_from == SOURCE_CSR;
-        enum answer critical = foreign ? ANSWER_UNKNOWN : *subject ? ANSWER_NO : ANSWER_YES;
+        const char *wished = wishes->subject ? wishes->subject : "";
+        bool lost = wishes->over_csr & WISH_SUBJECT && outlook->content.subject_from != SOURCE_API;
+        CLEANUP(free_cleanup) char *subject = lost ? subject_of_csr(outlook) : text_copy(wished);
 
-        add_row(outlook, FIELD_SUBJECT, content->subject_from, ANSWER_UNKNOWN,
+        add_row(outlook, FIELD_SUBJECT, outlook->content.subject_from, ANSWER_UNKNOWN,
                 text_copy(*subject ? subject : "none"));
-        if (wishes->san_count)
-                add_row(outlook, FIELD_SANS, content->sans_from, critical,
-                        text_list_join(wishes->sans, wishes->san_count));
-        if (wishes->over_csr & WISH_SUBJECT && content->subject_from != SOURCE_API)
-                add_drop(outlook, FIELD_SUBJECT, reads_no_api, true, text_copy(subject));
-        if (wishes->over_csr & WISH_SANS && content->sans_from != SOURCE_API)
+        if (lost)
+                add_drop(outlook, FIELD_SUBJECT, reads_no_api, true, text_copy(wished));
+}
+
+static void
+predict_sans(struct outlook *outlook)
+{
+        const struct wishes *wishes = outlook->wishes;
+        enum source from = outlook->content.sans_from;
+        bool lost = wishes->over_csr & WISH_SANS && from != SOURCE_API;
+        char *const *list = lost ? outlook->request.sans : wishes->sans;
+        size_t count = lost ? outlook->request.san_count : wishes->san_count;
+        bool foreign = wishes->csr_given && from == SOURCE_CSR;
+        bool has_subject = wishes->subject && *wishes->subject;
+        enum answer critical = foreign ? ANSWER_UNKNOWN : has_subject ? ANSWER_NO : ANSWER_YES;
+
+        if (count)
+                add_row(outlook, FIELD_SANS, from, critical, text_list_join(list, count));
+        if (lost)
                 add_drop(outlook, FIELD_SANS, reads_no_api, true,
                          text_list_join(wishes->sans, wishes->san_count));
 }
@@ -263,15 +290,12 @@ extension_text(const char *normal)
 }
 
 static const char *
-extension_rule(const struct outlook *outlook, const char *oid, bool by_api)
+extension_rule(const struct outlook *outlook, const char *oid)
 {
         const struct template_facts *facts = outlook->facts;
-        bool crl_points = strcmp(oid, "2.5.29.31") == 0;
 
-        if (crl_points && outlook->issuer->crl_enabled)
+        if (strcmp(oid, "2.5.29.31") == 0 && outlook->issuer->crl_enabled && !facts->is_root)
                 return ca_writes;
-        if (crl_points && by_api)
-                return no_crl_points;
         if (extension_is_never_passed(oid) && facts->csr_passthrough)
                 return template_sets;
         return rule_of(outlook, WISH_EXTENSIONS);
@@ -281,14 +305,13 @@ static void
 drop_extensions(struct outlook *outlook, char *const *list, size_t count, bool lost)
 {
         const struct content *content = &outlook->content;
-        bool by_api = wish_goes_by_api(outlook->wishes, outlook->facts, WISH_EXTENSIONS);
 
         for (size_t i = 0; i < count; i++) {
                 CLEANUP(free_cleanup) char *oid = extension_oid(list[i]);
 
                 if (!text_list_has(content->extensions, content->extension_count, list[i]))
-                        add_drop(outlook, FIELD_EXTENSION, extension_rule(outlook, oid, by_api),
-                                 lost, extension_text(list[i]));
+                        add_drop(outlook, FIELD_EXTENSION, extension_rule(outlook, oid), lost,
+                                 extension_text(list[i]));
         }
 }
 
@@ -331,9 +354,11 @@ predict_ca_extensions(struct outlook *outlook)
         const struct template_facts *facts = outlook->facts;
         bool root = facts && facts->is_root;
 
-        if (issuer->subject)
-                add_row(outlook, FIELD_ISSUER, SOURCE_CA, ANSWER_UNKNOWN,
-                        text_copy(issuer->subject));
+        /* A root issues itself; its subject was told first. */
+        const char *name = root ? outlook->out->rows[0].value : issuer->subject;
+
+        if (name)
+                add_row(outlook, FIELD_ISSUER, SOURCE_CA, ANSWER_UNKNOWN, text_copy(name));
         add_row(outlook, FIELD_SUBJECT_KEY_ID, SOURCE_CA, ANSWER_NO,
                 text_copy("SHA-1 of the public key"));
         if (!root)
@@ -579,7 +604,8 @@ predict(const struct wishes *wishes, struct view csr, const struct issuer_facts 
         *out = (struct prediction){ 0 };
         request_content(wishes, csr, &outlook.request);
         content_make(wishes, outlook.facts, &outlook.request, issuer, &outlook.content);
-        predict_names(&outlook);
+        predict_subject(&outlook);
+        predict_sans(&outlook);
         predict_key(&outlook);
         warn_of_template(&outlook);
         if (outlook.facts)

@@ -31,7 +31,6 @@ struct template_facts {
         bool extended_critical;
         bool csr_passthrough; /* other extensions of the CSR pass */
         bool api_passthrough; /* ApiPassthrough is read */
-        bool crl_from_api;    /* … for CRL distribution points, too */
         enum template_share share;
 };
 

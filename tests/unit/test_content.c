@@ -157,7 +157,7 @@ what_the_api_says_beats_the_csr_part_by_part(void **state)
 }
 
 static void
-crl_distribution_points_are_the_ca_s_first_and_few_templates_take_the_api_s(void **state)
+crl_distribution_points_are_the_ca_s_first_but_in_a_root(void **state)
 {
         static const struct issuer_facts with_crl = { .described = true, .crl_enabled = true };
         static const struct issuer_facts without = { .described = true };
@@ -169,7 +169,8 @@ crl_distribution_points_are_the_ca_s_first_and_few_templates_take_the_api_s(void
                 { "EndEntityCertificate", &without, false },
                 { "EndEntityCertificate_CSRPassthrough", &without, true },
                 { "EndEntityCertificate_CSRPassthrough", &with_crl, false },
-                { "BlankEndEntityCertificate_APIPassthrough", &without, false },
+                { "BlankEndEntityCertificate_APIPassthrough", &without, true },
+                { "BlankRootCACertificate_PathLen0_APIPassthrough", &with_crl, true },
                 { "BlankEndEntityCertificate_CriticalBasicConstraints_APIPassthrough", &without,
                   true },
                 { "BlankEndEntityCertificate_CriticalBasicConstraints_APIPassthrough", &with_crl,
@@ -516,8 +517,7 @@ main(void)
                 cmocka_unit_test(what_is_asked_for_over_a_csr_goes_through_the_api),
                 cmocka_unit_test(of_each_part_the_template_wins_then_the_api_then_the_csr),
                 cmocka_unit_test(what_the_api_says_beats_the_csr_part_by_part),
-                cmocka_unit_test(
-                        crl_distribution_points_are_the_ca_s_first_and_few_templates_take_the_api_s),
+                cmocka_unit_test(crl_distribution_points_are_the_ca_s_first_but_in_a_root),
                 cmocka_unit_test(the_template_that_is_named_carries_every_wish_and_none_is_smaller),
                 cmocka_unit_test(a_wished_path_length_leads_to_its_template),
                 cmocka_unit_test(what_the_api_cannot_say_is_refused_with_its_limit),

@@ -220,7 +220,6 @@ check_row(const cJSON *row)
         assert_int_equal(facts->basic_constraints_critical, flag(constraints, "critical"));
         assert_int_equal(facts->path_length, length ? length->valueint : -1);
         assert_int_equal(facts->key_usage, bits_of(row));
-        assert_int_equal(facts->crl_from_api, lists(row, "crlDistributionPoints", "api"));
         /* A root gets none of the CA's: there is nobody above it. */
         assert_int_equal(facts->is_root, !lists(row, "crlDistributionPoints", "ca-config"));
         check_extended(facts, row);
