@@ -79,6 +79,7 @@ kind_of(const char *arn)
         } kinds[] = {
                 { "iam", "root", PRINCIPAL_ROOT },
                 { "iam", "user/", PRINCIPAL_USER },
+                { "iam", "role/", PRINCIPAL_SESSION },
                 { "iam", "oidc-provider/", PRINCIPAL_PROVIDER },
                 { "iam", "saml-provider/", PRINCIPAL_PROVIDER },
                 { "sts", "assumed-role/", PRINCIPAL_SESSION },
@@ -97,6 +98,11 @@ kind_of(const char *arn)
 void
 principal_read(struct principal *principal, const char *arn, const char *role)
 {
+        CLEANUP(free_cleanup) char *resource = arn_part(arn, 5);
+
+        /* A role itself (the simulator's): any session of it. */
+        if (!role && text_starts(resource, "role/"))
+                role = arn;
         *principal = (struct principal){ .kind = kind_of(arn),
                                          .arn = text_copy(arn),
                                          .account = arn_part(arn, 4),

@@ -91,6 +91,10 @@ STRUCTURE(enable_mfa_device_request, "EnableMFADeviceRequest",
           REQUIRED("AuthenticationCode2", authentication_code_type));
 STRUCTURE(get_access_key_last_used_request, "GetAccessKeyLastUsedRequest",
           REQUIRED("AccessKeyId", access_key_id_type));
+LIST(simulation_policy_list_type, "SimulationPolicyListType", 0, 0, policy_document_type);
+STRUCTURE(get_context_keys_for_principal_policy_request, "GetContextKeysForPrincipalPolicyRequest",
+          REQUIRED("PolicySourceArn", arn_type),
+          OPTIONAL("PolicyInputList", simulation_policy_list_type));
 STRUCTURE(get_open_id_connect_provider_request, "GetOpenIDConnectProviderRequest",
           REQUIRED("OpenIDConnectProviderArn", arn_type));
 STRUCTURE(get_policy_request, "GetPolicyRequest", REQUIRED("PolicyArn", arn_type));
@@ -147,10 +151,6 @@ STRUCTURE(list_user_tags_request, "ListUserTagsRequest",
           OPTIONAL("MaxItems", max_items_type));
 STRUCTURE(list_users_request, "ListUsersRequest", OPTIONAL("PathPrefix", path_prefix_type),
           OPTIONAL("Marker", marker_type), OPTIONAL("MaxItems", max_items_type));
-ENUM(assignment_status_type, "assignmentStatusType", "Assigned", "Unassigned", "Any");
-STRUCTURE(list_virtual_mfa_devices_request, "ListVirtualMFADevicesRequest",
-          OPTIONAL("AssignmentStatus", assignment_status_type), OPTIONAL("Marker", marker_type),
-          OPTIONAL("MaxItems", max_items_type));
 STRUCTURE(put_role_permissions_boundary_request, "PutRolePermissionsBoundaryRequest",
           REQUIRED("RoleName", role_name_type), REQUIRED("PermissionsBoundary", arn_type));
 STRUCTURE(put_role_policy_request, "PutRolePolicyRequest", REQUIRED("RoleName", role_name_type),
@@ -161,7 +161,6 @@ STRUCTURE(put_user_permissions_boundary_request, "PutUserPermissionsBoundaryRequ
 STRUCTURE(put_user_policy_request, "PutUserPolicyRequest",
           REQUIRED("UserName", existing_user_name_type), REQUIRED("PolicyName", policy_name_type),
           REQUIRED("PolicyDocument", policy_document_type));
-LIST(simulation_policy_list_type, "SimulationPolicyListType", 0, 0, policy_document_type);
 STRUCTURE(ordered_organization_policy_type, "OrderedOrganizationPolicyType",
           OPTIONAL("ServiceControlPolicyInputList", simulation_policy_list_type));
 LIST(organization_policy_list_type, "OrganizationPolicyListType", 0, 7,
@@ -259,6 +258,7 @@ const struct facts_operation facts_iam[] = {
         { "DetachUserPolicy", &detach_user_policy_request },
         { "EnableMFADevice", &enable_mfa_device_request },
         { "GetAccessKeyLastUsed", &get_access_key_last_used_request },
+        { "GetContextKeysForPrincipalPolicy", &get_context_keys_for_principal_policy_request },
         { "GetOpenIDConnectProvider", &get_open_id_connect_provider_request },
         { "GetPolicy", &get_policy_request },
         { "GetPolicyVersion", &get_policy_version_request },
@@ -280,7 +280,6 @@ const struct facts_operation facts_iam[] = {
         { "ListUserPolicies", &list_user_policies_request },
         { "ListUserTags", &list_user_tags_request },
         { "ListUsers", &list_users_request },
-        { "ListVirtualMFADevices", &list_virtual_mfa_devices_request },
         { "PutRolePermissionsBoundary", &put_role_permissions_boundary_request },
         { "PutRolePolicy", &put_role_policy_request },
         { "PutUserPermissionsBoundary", &put_user_permissions_boundary_request },

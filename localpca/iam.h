@@ -93,4 +93,28 @@ bool iam_update_access_key(struct call *call);
 bool iam_delete_access_key(struct call *call);
 bool iam_get_access_key_last_used(struct call *call);
 
+bool iam_create_policy(struct call *call);
+bool iam_get_policy(struct call *call);
+bool iam_list_policies(struct call *call);
+bool iam_delete_policy(struct call *call);
+bool iam_create_policy_version(struct call *call);
+bool iam_get_policy_version(struct call *call);
+bool iam_list_policy_versions(struct call *call);
+bool iam_delete_policy_version(struct call *call);
+
+bool iam_create_virtual_mfa_device(struct call *call);
+bool iam_enable_mfa_device(struct call *call);
+bool iam_deactivate_mfa_device(struct call *call);
+bool iam_delete_virtual_mfa_device(struct call *call);
+bool iam_list_mfa_devices(struct call *call);
+
+bool iam_create_provider(struct call *call);
+bool iam_get_provider(struct call *call);
+bool iam_list_providers(struct call *call);
+bool iam_delete_provider(struct call *call);
+
+bool iam_simulate_principal_policy(struct call *call);
+bool iam_simulate_custom_policy(struct call *call);
+bool iam_get_context_keys(struct call *call);
+
 #endif

@@ -9,7 +9,7 @@
 
 #include "localpca/json.h"
 
-enum { STEP = 30, SEED_LENGTH = 64, SEED_BYTES_MOST = 64 };
+enum { SEED_LENGTH = 64, SEED_BYTES_MOST = 64 };
 
 static const char BASE32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -50,7 +50,7 @@ mfa_code(const char *seed, int64_t now, char out[7])
         size_t len = base32_decode(seed, key);
 
         for (int i = 0; i < 8; i++)
-                counter[i] = (uint8_t)((uint64_t)(now / STEP) >> (56 - 8 * i));
+                counter[i] = (uint8_t)((uint64_t)(now / MFA_STEP) >> (56 - 8 * i));
         if (!HMAC(EVP_sha1(), key, (int)len, counter, sizeof(counter), digest, &digest_len))
                 abort(); /* SHA-1 in memory: only an OpenSSL without it gets here */
         wipe(key, sizeof(key));
@@ -82,7 +82,7 @@ mfa_check(struct call *call, int64_t *at)
             call->caller->record) {
                 for (int step = -1; step <= 1; step++) {
                         char right[7];
-                        mfa_code(record_text(device, "seed"), now + step * STEP, right);
+                        mfa_code(record_text(device, "seed"), now + step * MFA_STEP, right);
                         if (strlen(code) == 6 && CRYPTO_memcmp(code, right, 6) == 0) {
                                 *at = now;
                                 return true;

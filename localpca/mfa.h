@@ -6,6 +6,8 @@
 
 #include "localpca/pca.h"
 
+enum { MFA_STEP = 30 }; /* seconds that a code counts for */
+
 /*
  * SerialNumber and TokenCode of an STS request: `*at` is now when they are right, 0 when none are
  * there.  The code of the interval before and of the one after count, too.

@@ -99,13 +99,14 @@ refusal_write(const struct service *service, const struct refusal *refusal, bool
 }
 
 static void
-output_write(const struct service *service, const struct call *call, struct answer *answer)
+output_write(const struct service *service, const struct query_operation *operation,
+             const struct call *call, struct answer *answer)
 {
         struct buf *out = &answer->body;
 
         answer->status = 200;
         buf_format(out, "<%sResponse xmlns=\"%s\">", call->operation, service->xmlns);
-        if (call->output->child) {
+        if (call->output->child || operation->empty_result) {
                 buf_format(out, "<%sResult>", call->operation);
                 xml_write(out, call->output);
                 buf_format(out, "</%sResult>", call->operation);
@@ -250,7 +251,7 @@ query_answer(struct pca *pca, const struct sigv4_request *request, struct answer
         else if (!call.fault.reset_before)
                 done = call_decide(&call, service, &form, operation, &known);
         if (done)
-                output_write(service, &call, answer);
+                output_write(service, operation, &call, answer);
         else if (call.refusal.code)
                 refusal_write(service, &call.refusal, known, answer);
         if (call.fault.http)

@@ -14,7 +14,8 @@
 struct query_operation {
         const char *name;
         bool (*run)(struct call *call);
-        bool is_unsigned; /* nobody signs it: call->caller is NULL */
+        bool is_unsigned;  /* nobody signs it: call->caller is NULL */
+        bool empty_result; /* there is a result element, and nothing in it */
 };
 
 /* The operations of each service; the last one has no name. */

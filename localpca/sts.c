@@ -105,6 +105,9 @@ sts_get_session_token(struct call *call)
 
 const struct query_operation sts_operations[] = {
         { .name = "AssumeRole", .run = sts_assume_role },
+        { .name = "AssumeRoleWithWebIdentity",
+          .run = sts_assume_role_with_web_identity,
+          .is_unsigned = true },
         { .name = "GetAccessKeyInfo", .run = sts_get_access_key_info },
         { .name = "GetCallerIdentity", .run = sts_get_caller_identity },
         { .name = "GetSessionToken", .run = sts_get_session_token },

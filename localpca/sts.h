@@ -8,6 +8,7 @@
 #include "localpca/session.h"
 
 bool sts_assume_role(struct call *call);
+bool sts_assume_role_with_web_identity(struct call *call);
 
 /* "Credentials" of an answer. */
 void sts_credentials_add(cJSON *output, const struct identity *session);

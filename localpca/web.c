@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "localpca/json.h"
+#include "localpca/mfa.h"
+#include "localpca/oidc.h"
 #include "localpca/revocation.h"
 
 static void
@@ -199,6 +202,82 @@ stats_page(struct pca *pca, const struct web_request *request, struct answer *an
         buf_add_byte(&answer->body, '\n');
 }
 
+/* The code that a virtual MFA device shows now; the body is its serial number. */
+static void
+mfa_page(struct pca *pca, const struct web_request *request, struct answer *answer)
+{
+        CLEANUP(free_cleanup)
+        char *serial = text_copy_length(request->body.data, request->body.len);
+        char code[7];
+
+        serial[strcspn(serial, "\r\n")] = '\0';
+        const struct record *device = record_find(&pca->records, RECORD_MFA, serial);
+        if (!device) {
+                text_answer(answer, 404, "there is no such MFA device");
+                return;
+        }
+        mfa_code(record_text(device, "seed"), pca_now_ms(pca) / 1000, code);
+        text_answer(answer, 200, code);
+}
+
+/* name=value lines of a token that is asked for; what is no name of ours is a claim. */
+static bool
+claim_line(cJSON *form, char *line)
+{
+        char *value = strchr(line, '=');
+
+        if (!value)
+                return false;
+        *value++ = '\0';
+        json_set_text(form, line, value);
+        return true;
+}
+
+/* A text of the form, taken out of it; the caller frees. */
+static char *
+form_take(cJSON *form, const char *name, const char *otherwise)
+{
+        const char *value = json_text(form, name);
+        char *taken = text_copy(value ? value : otherwise);
+
+        json_set_text(form, name, NULL);
+        return taken;
+}
+
+static void
+web_identity_page(struct pca *pca, const struct web_request *request, struct answer *answer)
+{
+        CLEANUP(free_cleanup)
+        char *text = text_copy_length(request->body.data, request->body.len);
+        cJSON *form = cJSON_CreateObject();
+        char *rest = NULL;
+        bool readable = true;
+        struct error err = { 0 };
+        int64_t lifetime_ms = 0, now = pca_now_ms(pca) / 1000;
+
+        for (char *line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest))
+                readable = claim_line(form, line) && readable;
+        CLEANUP(free_cleanup) char *lifetime = form_take(form, "lifetime", "1h");
+        CLEANUP(free_cleanup) char *issuer = form_take(form, "iss", OIDC_ISSUER);
+        CLEANUP(free_cleanup) char *subject = form_take(form, "sub", NULL);
+        CLEANUP(free_cleanup) char *audience = form_take(form, "aud", "sts.amazonaws.com");
+        CLEANUP(free_cleanup) char *algorithm = form_take(form, "alg", "RS256");
+        readable = readable && options_read_span(lifetime, true, &lifetime_ms);
+        struct oidc_wish wish = { .issuer = issuer,
+                                  .subject = subject,
+                                  .audience = audience,
+                                  .algorithm = algorithm,
+                                  .issued = lifetime_ms < 0 ? now + 2 * lifetime_ms / 1000 : now,
+                                  .expires = now + lifetime_ms / 1000,
+                                  .claims = form };
+        CLEANUP(free_cleanup) char *token = readable ? oidc_token_make(pca, &wish, &err) : NULL;
+        cJSON_Delete(form);
+        if (token)
+                text_answer(answer, 200, token);
+        else
+                text_answer(answer, 400, readable ? err.what : "lines of name=value are wanted");
+}
+
 static const struct {
         const char *path;
         void (*answer)(struct pca *pca, const struct web_request *request, struct answer *answer);
@@ -206,6 +285,8 @@ static const struct {
         { "/_localpca/stats", stats_page },
         { "/_localpca/faults", faults_page },
         { "/_localpca/settings", settings_page },
+        { "/_localpca/mfa", mfa_page },
+        { "/_localpca/web-identity", web_identity_page },
 };
 
 void

@@ -7,8 +7,11 @@
  *     GET  /_localpca/faults       the fault rules
  *     POST /_localpca/faults       add rules, a line each
  *     DELETE /_localpca/faults     forget all rules
- *     GET  /_localpca/settings     latency, issue delay, clock offset, idempotency window
+ *     GET  /_localpca/settings     latency, issue delay, clock offset, idempotency window, …
  *     POST /_localpca/settings     change them: lines of name=span; rate=OPERATION=N/s
+ *     POST /_localpca/mfa          the code that the MFA device with this serial number shows now
+ *     POST /_localpca/web-identity a token of the local OIDC issuer: lines of sub=, aud=, alg=,
+ * iss=, lifetime=, or other claims
  */
 #ifndef LOCALPCA_WEB_H
 #define LOCALPCA_WEB_H
