@@ -85,14 +85,24 @@ sync_folder(const char *path)
 }
 
 static bool
-replace(const char *path, mode_t mode, struct view bytes, bool flush, struct error *err)
+is_owner_set(const struct file_access *access)
+{
+        return access->user != (uid_t)-1 || access->group != (gid_t)-1;
+}
+
+static bool
+replace(const char *path, const struct file_access *access, struct view bytes, bool flush,
+        struct error *err)
 {
         CLEANUP(free_cleanup) char *temporary = text_format("%s.XXXXXX", path);
         int fd = mkostemp(temporary, O_CLOEXEC);
 
         if (fd < 0)
                 return set_errno(err, "write", path);
-        if (fchmod(fd, mode) != 0 || !write_all(fd, bytes) || (flush && fsync(fd) != 0)) {
+        /* Nobody else can open it before it has its owner; chown() may clear bits of the mode. */
+        if (!write_all(fd, bytes) ||
+            (is_owner_set(access) && fchown(fd, access->user, access->group) != 0) ||
+            fchmod(fd, access->mode) != 0 || (flush && fsync(fd) != 0)) {
                 set_errno(err, "write", path);
                 close(fd);
                 unlink(temporary);
@@ -109,7 +119,9 @@ replace(const char *path, mode_t mode, struct view bytes, bool flush, struct err
 bool
 file_write(const char *path, mode_t mode, struct view bytes, struct error *err)
 {
-        if (!replace(path, mode, bytes, true, err))
+        const struct file_access access = { mode, (uid_t)-1, (gid_t)-1 };
+
+        if (!replace(path, &access, bytes, true, err))
                 return false;
         if (!sync_folder(path))
                 return set_errno(err, "flush the folder of", path);
@@ -117,9 +129,19 @@ file_write(const char *path, mode_t mode, struct view bytes, struct error *err)
 }
 
 bool
-file_write_soon(const char *path, mode_t mode, struct view bytes, struct error *err)
+file_write_soon(const char *path, const struct file_access *access, struct view bytes,
+                struct error *err)
 {
-        return replace(path, mode, bytes, false, err);
+        return replace(path, access, bytes, false, err);
+}
+
+bool
+file_set_access(const char *path, const struct file_access *access, struct error *err)
+{
+        if ((!is_owner_set(access) || chown(path, access->user, access->group) == 0) &&
+            chmod(path, access->mode) == 0)
+                return true;
+        return set_errno(err, "change owner and mode of", path);
 }
 
 bool

@@ -24,11 +24,23 @@ bool file_read(const char *path, size_t most, struct buf *out, struct error *err
  */
 bool file_write(const char *path, mode_t mode, struct view bytes, struct error *err) MUST_CHECK;
 
+/* Who may do what with a file; (uid_t)-1 and (gid_t)-1 leave what is usual. */
+struct file_access {
+        mode_t mode;
+        uid_t user;
+        gid_t group;
+};
+
 /*
- * The same, but on the disk only after file_flush(), or file_flush_system(), which is quicker for
- * many files.  After a crash before that, `path` may be empty or not there.
+ * The same, with an owner, but on the disk only after file_flush(), or file_flush_system(), which
+ * is quicker for many files.  After a crash before that, `path` may be empty or not there.  Owner
+ * and mode are set before the file has its name, in this order.
  */
-bool file_write_soon(const char *path, mode_t mode, struct view bytes,
+bool file_write_soon(const char *path, const struct file_access *access, struct view bytes,
+                     struct error *err) MUST_CHECK;
+
+/* Give a folder that is there another owner and mode.  ERROR_FILE */
+bool file_set_access(const char *path, const struct file_access *access,
                      struct error *err) MUST_CHECK;
 
 /* Bring a file, or a folder's list of names, to the disk. */

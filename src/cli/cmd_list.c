@@ -99,6 +99,7 @@ struct due_walk {
         struct ledger *ledger;
         int64_t now;
         int64_t window_s;
+        bool is_given; /* --within was: it counts for all */
         bool to_renew;
         bool (*visit)(void *context, const struct order *order);
         void *context;
@@ -123,7 +124,9 @@ static bool
 visit_due(void *context, const struct order *order)
 {
         struct due_walk *walk = context;
-        bool due = order_is_due(order, walk->now, walk->window_s) ||
+        bool own = order->renew_at && !walk->is_given;
+        int64_t window_s = own ? order->not_after - order->renew_at : walk->window_s;
+        bool due = order_is_due(order, walk->now, window_s) ||
                    (!walk->to_renew && is_still_in_use(walk, order));
 
         return !due || walk->visit(walk->context, order);
@@ -139,6 +142,7 @@ tracking_due(const struct command *command, struct ledger *ledger, bool to_renew
                 .ledger = ledger,
                 .now = clock_now(),
                 .window_s = option_span(&command->options, OPTION_WITHIN, due_ms) / 1000,
+                .is_given = option_line_text(&command->options, OPTION_WITHIN) != NULL,
                 .to_renew = to_renew,
                 .visit = visit,
                 .context = context,
@@ -147,6 +151,7 @@ tracking_due(const struct command *command, struct ledger *ledger, bool to_renew
         if (!tracking_filter(command, &filter, err))
                 return false;
         filter.ends_before = walk.now + walk.window_s;
+        filter.renew_before = walk.is_given ? 0 : walk.now;
         return ledger_each(ledger, &filter, visit_due, &walk, err);
 }
 

@@ -400,6 +400,7 @@ run_station(struct shift *shift, struct aws_settings *aws, struct station_option
                 .ask_context = shift,
                 .retry_pin = option_flag(&command->options, OPTION_RETRY_PIN),
                 .token_timeout_ms = command_token_timeout_ms(command),
+                .hook_timeout_ms = option_span(&command->options, OPTION_HOOK_TIMEOUT, 0),
                 .root = view_buf(&shift->root),
                 .local_ca = command_ca_is_local(aws),
         };

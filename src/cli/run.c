@@ -167,6 +167,7 @@ run_drive(const struct run *run, const struct narrow_to *to, const struct wishes
         options.ask = command_ask(command);
         options.retry_pin = option_flag(&command->options, OPTION_RETRY_PIN);
         options.token_timeout_ms = command_token_timeout_ms(command);
+        options.hook_timeout_ms = option_span(&command->options, OPTION_HOOK_TIMEOUT, 0);
         options.no_wait = run->no_wait;
         options.token_may_miss = run->token_may_miss;
         options.root = view_buf(&run->root);

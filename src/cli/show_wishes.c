@@ -88,6 +88,9 @@ show_wishes_json(const struct wishes *wishes)
         show_add_text(object, "hash", hash_name(wishes->hash));
         show_add_text(object, "validity", validity);
         show_add_time(object, "not_before", wishes->not_before);
+        CLEANUP(free_cleanup) char *renewal = renewal_format(&wishes->renewal);
+
+        show_add_text(object, "renew_before", renewal);
         show_add_text(object, "signing_algorithm", wishes->signing_algorithm);
         cJSON_AddItemToObject(object, "allowed_differences",
                               texts_json(wishes->allowed, wishes->allowed_count, NULL));

@@ -34,8 +34,9 @@
         OPTION_REPLACE, OPTION_KEY, OPTION_TEMPLATE, OPTION_VALIDITY, OPTION_NOT_BEFORE,           \
         OPTION_KEY_USAGE, OPTION_EXT_KEY_USAGE, OPTION_POLICY_OID, OPTION_EXTENSION,               \
         OPTION_PATH_LENGTH, OPTION_HASH, OPTION_ALLOW_DIFFERENCE, OPTION_SIGNING_ALGORITHM,        \
-        OPTION_NAME, OPTION_OUT, OPTION_FORMAT, OPTION_STORE, OPTION_ATTRIBUTE, OPTION_HOLDER,     \
-        OPTION_PLACE, OPTION_PROVE
+        OPTION_NAME, OPTION_OUT, OPTION_FORMAT, OPTION_STORE, OPTION_FILE_MODE, OPTION_FILE_OWNER, \
+        OPTION_DEPLOY_HOOK, OPTION_HOOK_TIMEOUT, OPTION_RENEW_BEFORE, OPTION_ATTRIBUTE,            \
+        OPTION_HOLDER, OPTION_PLACE, OPTION_PROVE
 
 static const struct verb verbs[] = {
         { .name = "issue", .usage = "", .groups = TOKEN | AWS, .shape = ANSWER_ORDER,
@@ -69,7 +70,7 @@ static const struct verb verbs[] = {
           .example = "p11cert submit device-1 --ca arn:aws:acm-pca:… --validity 90d",
           .options = OPTIONS_ARE(OPTION_CA, OPTION_TEMPLATE, OPTION_VALIDITY, OPTION_NOT_BEFORE,
                                  OPTION_SIGNING_ALGORITHM, OPTION_ROOT, OPTION_PROVE,
-                                 OPTION_NO_WAIT, OPTION_REQUIRE_LIMITED, OPTION_OVERRIDE),
+                                 OPTION_NO_WAIT, OPTION_REQUIRE_LIMITED, OPTION_HOOK_TIMEOUT, OPTION_OVERRIDE),
           .least = 1, .most = 1, .statuses = OF_MOVING,
           .fallbacks = FALLBACKS_ARE({ OPTION_TEMPLATE, "as at csr, else EndEntityCertificate/V1" },
                                      { OPTION_VALIDITY, "as at csr, else 365d" }),
@@ -78,19 +79,19 @@ static const struct verb verbs[] = {
           .summary = "go on with a submitted order",
           .details = "Without its token the order stops at verified (exit status 4).\n",
           .example = "p11cert fetch device-1",
-          .options = OPTIONS_ARE(OPTION_ROOT, OPTION_OVERRIDE),
+          .options = OPTIONS_ARE(OPTION_ROOT, OPTION_HOOK_TIMEOUT, OPTION_OVERRIDE),
           .least = 1, .most = 1, .statuses = OF_MOVING, .run = cmd_fetch },
         { .name = "import", .usage = "ORDER FILE", .groups = TOKEN | AWS, .shape = ANSWER_ORDER,
           .summary = "take in a certificate that came another way",
           .details = "FILE holds the certificate, PEM or DER, and may hold its chain behind it.\n",
           .example = "p11cert import device-1 device-1.pem --root root.pem",
-          .options = OPTIONS_ARE(OPTION_ROOT, OPTION_OVERRIDE),
+          .options = OPTIONS_ARE(OPTION_ROOT, OPTION_HOOK_TIMEOUT, OPTION_OVERRIDE),
           .least = 2, .most = 2, .statuses = OF_MOVING, .run = cmd_import },
         { .name = "resume", .usage = "", .groups = TOKEN | AWS, .shape = ANSWER_ORDERS,
           .summary = "take up everything that was interrupted and is not held",
           .example = "p11cert resume --pin-source file:/etc/p11cert/pin",
           .options = OPTIONS_ARE(OPTION_ROOT, OPTION_NO_WAIT, OPTION_REQUIRE_LIMITED,
-                                 OPTION_OVERRIDE),
+                                 OPTION_HOOK_TIMEOUT, OPTION_OVERRIDE),
           .statuses = OF_MOVING | S(3) | S(10), .run = cmd_resume },
         { .name = "batch", .usage = "MANIFEST [NAME…]", .groups = TOKEN | AWS,
           .shape = ANSWER_ORDERS,
@@ -107,7 +108,9 @@ static const struct verb verbs[] = {
                                  OPTION_NOT_BEFORE, OPTION_KEY_USAGE, OPTION_EXT_KEY_USAGE,
                                  OPTION_POLICY_OID, OPTION_EXTENSION, OPTION_PATH_LENGTH,
                                  OPTION_HASH, OPTION_ALLOW_DIFFERENCE, OPTION_SIGNING_ALGORITHM,
-                                 OPTION_OUT, OPTION_FORMAT, OPTION_STORE, OPTION_ATTRIBUTE,
+                                 OPTION_OUT, OPTION_FORMAT, OPTION_STORE, OPTION_FILE_MODE, OPTION_FILE_OWNER,
+                                 OPTION_DEPLOY_HOOK, OPTION_HOOK_TIMEOUT, OPTION_RENEW_BEFORE,
+                                 OPTION_ATTRIBUTE,
                                  OPTION_HOLDER, OPTION_PLACE, OPTION_PROVE, OPTION_ROOT,
                                  OPTION_REQUIRE_LIMITED, OPTION_OVERRIDE),
           .least = 1, .most = MANY, .statuses = OF_MOVING | S(3) | S(10), .run = cmd_batch },
@@ -120,7 +123,7 @@ static const struct verb verbs[] = {
                      "        --subject 'CN=device-{token.serial}' --quota 250",
           .options = OPTIONS_ARE(WISHES, OPTION_ROOT, OPTION_REQUIRE_LIMITED, OPTION_ONCE, OPTION_INIT, OPTION_QUOTA,
                                  OPTION_UNTIL, OPTION_SCAN, OPTION_PRE_HOOK, OPTION_POST_HOOK,
-                                 OPTION_HOOK_TIMEOUT, OPTION_TOKEN_LABEL, OPTION_SO_PIN_SOURCE,
+                                 OPTION_TOKEN_LABEL, OPTION_SO_PIN_SOURCE,
                                  OPTION_PIN_HOOK, OPTION_RETRY_FAILED, OPTION_NO_BELL),
           .statuses = OF_MOVING | S(3) | S(10), .run = cmd_station },
         { .name = "list", .usage = "", .shape = ANSWER_ORDERS,
@@ -157,7 +160,7 @@ static const struct verb verbs[] = {
           .options = OPTIONS_ARE(OPTION_DUE, OPTION_WITHIN, OPTION_CA, OPTION_TEMPLATE,
                                  OPTION_VALIDITY, OPTION_NOT_BEFORE, OPTION_SIGNING_ALGORITHM,
                                  OPTION_ROOT, OPTION_PROVE, OPTION_NO_WAIT,
-                                 OPTION_REQUIRE_LIMITED, OPTION_OVERRIDE),
+                                 OPTION_REQUIRE_LIMITED, OPTION_HOOK_TIMEOUT, OPTION_OVERRIDE),
           .most = MANY, .statuses = OF_MOVING | S(3) | S(10),
           .fallbacks = FALLBACKS_ARE({ OPTION_WITHIN, "30d" },
                                      { OPTION_CA, "that of the order" },

@@ -6,6 +6,7 @@
 #include "aws/pca.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/delivery.h"
 #include "cli/pattern.h"
 #include "engine/uri.h"
 #include "order/csr.h"
@@ -532,36 +533,6 @@ wish_amend(const struct options *options, struct wishes *wishes, struct error *e
 /* -- where it goes ------------------------------------------------------------------------------
  */
 
-struct word_bit {
-        const char *word;
-        unsigned bit;
-};
-
-/* "token,files" as bits. */
-static bool
-read_bits(const struct option_value *value, const struct word_bit *words, size_t count,
-          unsigned *bits, struct error *err)
-{
-        for (size_t i = 0; i < value->count; i++) {
-                for (const char *at = value->texts[i]; *at;) {
-                        size_t length = strcspn(at, ",");
-                        size_t j = 0;
-
-                        while (j < count && (strlen(words[j].word) != length ||
-                                             strncmp(words[j].word, at, length) != 0))
-                                j++;
-                        if (j == count) {
-                                error_set(err, ERROR_USAGE, "%s does not know '%.*s'", value->where,
-                                          (int)length, at);
-                                return error_about(err, "%s", value->where);
-                        }
-                        *bits |= words[j].bit;
-                        at += length + (at[length] == ',');
-                }
-        }
-        return true;
-}
-
 static bool
 read_attributes(const struct option_value *value, struct wishes *wishes, struct error *err)
 {
@@ -575,32 +546,6 @@ read_attributes(const struct option_value *value, struct wishes *wishes, struct 
                         return error_about(err, "%s", value->where);
                 }
                 wishes_add_attribute(wishes, name, text + length + 1);
-        }
-        return true;
-}
-
-static bool
-read_targets(const struct options *options, struct wishes *wishes, struct error *err)
-{
-        static const struct word_bit stores[] = {
-                { "token", STORE_TOKEN },
-                { "files", STORE_FILES },
-        };
-        static const struct word_bit formats[] = {
-                { "pem", FORMAT_PEM },
-                { "der", FORMAT_DER },
-                { "p7b", FORMAT_P7B },
-        };
-
-        if (!read_bits(option_value(options, OPTION_STORE), stores, ARRAY_LENGTH(stores),
-                       &wishes->stores, err))
-                return error_advise(err, "it knows token and files");
-        if (!read_bits(option_value(options, OPTION_FORMAT), formats, ARRAY_LENGTH(formats),
-                       &wishes->formats, err))
-                return error_advise(err, "it knows pem, der and p7b");
-        if (wishes->stores & STORE_TOKEN && !wishes->token_uri && !wishes->key_uri) {
-                error_set(err, ERROR_USAGE, "--store token needs a token: --token URI");
-                return error_advise(err, "`p11cert token list` shows the tokens with their URIs");
         }
         return true;
 }
@@ -677,7 +622,7 @@ wish_read_row(const struct options *options, bool needs_ca, int64_t row, struct 
             !read_attributes(option_value(options, OPTION_ATTRIBUTE), wishes, err) ||
             !patterns_begin(&patterns, options, order, row, err) ||
             !read_content(&patterns, order, err) || !read_demands(options, wishes, err) ||
-            !read_request(options, wishes, err) || !read_targets(options, wishes, err) ||
+            !read_request(options, wishes, err) || !delivery_read(options, wishes, err) ||
             !read_notes(&patterns, wishes, err))
                 return false;
         wishes->unfilled = patterns.facts.later != 0;

@@ -421,8 +421,7 @@ note_certificate(struct order *order, struct error *err)
         }
         text_assign(&order->serial, facts.serial);
         text_assign(&order->fingerprint, facts.fingerprint);
-        order->not_before = facts.not_before;
-        order->not_after = facts.not_after;
+        order_note_dates(order, facts.not_before, facts.not_after);
         certificate_facts_clear(&facts);
         return true;
 }

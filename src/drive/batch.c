@@ -134,6 +134,7 @@ ride_free(struct conductor *conductor, struct ride *ride)
         conductor->slots[ride->slot] = NULL;
         conductor->ride_count--;
         network_drop(conductor, ride);
+        ride_end_hook(conductor, ride);
         if (ride->lane)
                 ride->lane->rides--;
         order_free(ride->order);

@@ -58,6 +58,7 @@ struct drive_options {
         const void *station;
         const char *init_args;
         int64_t token_timeout_ms; /* 0: 120 s */
+        int64_t hook_timeout_ms;  /* of --deploy-hook; 0: 60 s */
 
         bool no_wait;        /* stop at SUBMITTED */
         bool token_may_miss; /* an absent token ends in ERROR_PENDING at VERIFIED (fetch) */

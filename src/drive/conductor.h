@@ -7,6 +7,7 @@
 
 #include "drive/batch.h"
 #include "drive/ca.h"
+#include "drive/hook.h"
 #include "drive/lane.h"
 #include "drive/pace.h"
 #include "drive/worker.h"
@@ -53,12 +54,15 @@ struct ride {
         bool unflushed;   /* files were written that are not on the disk yet */
         bool files_fresh; /* they were written and read back in this run */
 
-        bool looked;    /* WORK_LOOK came back */
-        bool recovered; /* WORK_RECOVER came back */
-        bool composed;  /* `request` was made or checked for repeating in this run */
-        bool doubt;     /* an earlier send may have reached the CA */
-        bool delivered; /* the worker's part of the delivery is done */
-        bool retired;   /* the predecessor's certificate object is gone */
+        bool looked;       /* WORK_LOOK came back */
+        bool recovered;    /* WORK_RECOVER came back */
+        bool composed;     /* `request` was made or checked for repeating in this run */
+        bool doubt;        /* an earlier send may have reached the CA */
+        bool delivered;    /* the worker's part of the delivery is done */
+        bool retired;      /* the predecessor's certificate object is gone */
+        bool written;      /* its files were written in this run */
+        struct hook *hook; /* --deploy-hook while it runs */
+        bool deployed;     /* it ended well */
         bool proved;
         bool have_key;
         int64_t submitted_ms; /* when polling began */
@@ -105,6 +109,7 @@ struct conductor {
         int news_fd; /* epoll: `results`, and the source's wake_fd */
         struct lane *lanes;
         struct parked *parked;
+        struct ride *deploying; /* whose --deploy-hook runs */
         struct ca *cas;
 
         struct ride *rides; /* in the order in which they came */
@@ -139,6 +144,17 @@ void ride_note(struct ride *ride, enum order_state state, const char *name, enum
 
 /* The order stands still with this error: FAILED if it is a verdict. */
 void ride_stop(struct ride *ride, const struct error *err);
+
+/* -- deploy.c ------------------------------------------------------------------------------ */
+
+/*
+ * Run the order's --deploy-hook; true once there is nothing (more) to run.  False while it runs, or
+ * waits for another order's, and when the order was stopped over it.  Does not block.
+ */
+bool ride_deploy(struct conductor *conductor, struct ride *ride);
+
+/* Forget the hook; one that still runs is killed, and runs again when the order is resumed. */
+void ride_end_hook(struct conductor *conductor, struct ride *ride);
 
 /* -- apply.c: what comes back --------------------------------------------------------------- */
 

@@ -532,7 +532,7 @@ decide_issued(struct conductor *conductor, struct ride *ride)
 }
 
 static void
-decide_verified(struct ride *ride)
+decide_verified(struct conductor *conductor, struct ride *ride)
 {
         struct order *order = ride->order;
         struct error err = { 0 };
@@ -541,10 +541,13 @@ decide_verified(struct ride *ride)
                 ride_work(ride, WORK_DELIVER);
                 return;
         }
-        if (!deliver_files(order, &err)) {
+        if (!ride->written && !deliver_files(order, &err)) {
                 ride_stop(ride, &err);
                 return;
         }
+        ride->written = true;
+        if (!ride_deploy(conductor, ride))
+                return;
         ride->unflushed = (order->wishes.stores & STORE_FILES) && order->file_certificate;
         ride->files_fresh = ride->unflushed;
         order->delivered_at = clock_now();
@@ -646,7 +649,7 @@ ride_decide(struct conductor *conductor, struct ride *ride)
                 decide_issued(conductor, ride);
                 return;
         case ORDER_VERIFIED:
-                decide_verified(ride);
+                decide_verified(conductor, ride);
                 return;
         case ORDER_DELIVERED:
         case ORDER_INSTALLED:

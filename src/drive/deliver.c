@@ -1,7 +1,9 @@
 #include "drive/deliver.h"
 
+#include <grp.h>
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,8 +12,85 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "order/cert.h"
+#include "order/pem.h"
 
-enum { FILE_MODE = 0600, FOLDER_MODE = 0700 };
+enum { FILE_MODE = 0600, FOLDER_MODE = 0700, NAME_BUFFER = 16384 };
+
+/* -- owner and mode --------------------------------------------------------------------------- */
+
+static bool
+find_user(const char *name, uid_t *user, gid_t *group, struct error *err)
+{
+        CLEANUP(free_cleanup) char *buffer = memory_new(1, NAME_BUFFER);
+        struct passwd entry;
+        struct passwd *found = NULL;
+
+        if (getpwnam_r(name, &entry, buffer, NAME_BUFFER, &found) != 0 || !found) {
+                error_set(err, ERROR_USAGE, "there is no user '%.40s' on this machine", name);
+                return error_advise(err, "`getent passwd` lists the users");
+        }
+        *user = found->pw_uid;
+        *group = found->pw_gid;
+        return true;
+}
+
+static bool
+find_group(const char *name, gid_t *group, struct error *err)
+{
+        CLEANUP(free_cleanup) char *buffer = memory_new(1, NAME_BUFFER);
+        struct group entry;
+        struct group *found = NULL;
+
+        if (getgrnam_r(name, &entry, buffer, NAME_BUFFER, &found) != 0 || !found) {
+                error_set(err, ERROR_USAGE, "there is no group '%.40s' on this machine", name);
+                return error_advise(err, "`getent group` lists the groups");
+        }
+        *group = found->gr_gid;
+        return true;
+}
+
+bool
+deliver_owner(const char *text, uid_t *user, gid_t *group, struct error *err)
+{
+        size_t length = strcspn(text, ":");
+        CLEANUP(free_cleanup) char *name = text_copy_length(text, length);
+        uid_t uid = (uid_t)-1;
+        gid_t gid = (gid_t)-1;
+
+        if (!*text || strcmp(text, ":") == 0) {
+                error_set(err, ERROR_USAGE, "'%.40s' names no owner", text);
+                return error_advise(err, "write USER, USER:GROUP or :GROUP");
+        }
+        if ((*name && !find_user(name, &uid, &gid, err)) ||
+            (text[length] && text[length + 1] && !find_group(text + length + 1, &gid, err)))
+                return false;
+        *user = uid;
+        *group = gid;
+        return true;
+}
+
+/* Of the files, and of their folder: who may read a file may look for it. */
+static bool
+access_of(const struct order *order, struct file_access *file, struct file_access *folder,
+          struct error *err)
+{
+        const struct wishes *wishes = &order->wishes;
+        mode_t mode = wishes->file_mode ? (mode_t)wishes->file_mode : FILE_MODE;
+        struct file_access access = { mode, (uid_t)-1, (gid_t)-1 };
+
+        if (wishes->file_owner &&
+            !deliver_owner(wishes->file_owner, &access.user, &access.group, err)) {
+                err->kind = ERROR_FILE;
+                return false;
+        }
+        *file = access;
+        *folder = access;
+        folder->mode = FOLDER_MODE | (mode & S_IRGRP ? S_IRGRP | S_IXGRP : 0) |
+                       (mode & S_IROTH ? S_IROTH | S_IXOTH : 0);
+        return true;
+}
+
+/* -- what is written -------------------------------------------------------------------------- */
 
 static void
 plan(char **slot, const char *folder, const char *name)
@@ -98,26 +177,18 @@ compose_p7b(struct view certificates, struct buf *out, struct error *err)
 }
 
 static bool
-write_checked(const char *path, struct view content, struct error *err)
+write_checked(const char *path, const struct file_access *access, struct view content,
+              struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf back = { 0 };
 
-        if (!file_write_soon(path, FILE_MODE, content, err) ||
+        if (!file_write_soon(path, access, content, err) ||
             !file_read(path, content.len + 1, &back, err))
                 return false;
         if (!view_equal(view_buf(&back), content))
                 return error_set(err, ERROR_FILE, "'%s' does not hold what was written to it",
                                  path);
         return true;
-}
-
-/* A file beside the planned ones. */
-static bool
-write_beside(const struct order *order, const char *name, struct view content, struct error *err)
-{
-        CLEANUP(free_cleanup) char *path = text_format("%s/%s", order->wishes.folder, name);
-
-        return write_checked(path, content, err);
 }
 
 static void
@@ -128,20 +199,78 @@ compose_fullchain(const struct order *order, struct buf *out)
 }
 
 static bool
-write_formats(const struct order *order, struct error *err)
+compose_der(const struct order *order, struct buf *out, struct error *err)
+{
+        (void)err;
+        buf_add(out, view_buf(&order->certificate));
+        return true;
+}
+
+static bool
+compose_p7b_of(const struct order *order, struct buf *out, struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf all = { 0 };
-        CLEANUP(buf_cleanup) struct buf bundle = { 0 };
 
-        if ((order->wishes.formats & FORMAT_DER) &&
-            !write_beside(order, "certificate.der", view_buf(&order->certificate), err))
-                return false;
-        if (!(order->wishes.formats & FORMAT_P7B))
-                return true;
         buf_add(&all, view_buf(&order->certificate));
         buf_add(&all, view_buf(&order->chain));
-        return compose_p7b(view_buf(&all), &bundle, err) &&
-               write_beside(order, "certificate.p7b", view_buf(&bundle), err);
+        return compose_p7b(view_buf(&all), out, err);
+}
+
+static bool
+compose_p7b_pem(const struct order *order, struct buf *out, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf der = { 0 };
+
+        if (!compose_p7b_of(order, &der, err))
+                return false;
+        pem_add(out, "PKCS7", view_buf(&der));
+        return true;
+}
+
+static bool
+compose_bundle(const struct order *order, struct buf *out, struct error *err)
+{
+        (void)err;
+        compose_fullchain(order, out);
+        certificate_pem_add(out, view_buf(&order->root));
+        return true;
+}
+
+static bool
+compose_readme_of(const struct order *order, struct buf *out, struct error *err)
+{
+        (void)err;
+        compose_readme(order, out);
+        return true;
+}
+
+/* The files beside the planned ones, and what has to be asked for to get them. */
+static const struct {
+        const char *name;
+        unsigned format;
+        bool (*compose)(const struct order *order, struct buf *out, struct error *err);
+} beside[] = {
+        { "certificate.der", FORMAT_DER, compose_der },
+        { "certificate.p7b", FORMAT_P7B, compose_p7b_of },
+        { "certificate.p7b.pem", FORMAT_P7B_PEM, compose_p7b_pem },
+        { "bundle.pem", FORMAT_BUNDLE, compose_bundle },
+        { "README.txt", FORMAT_PEM, compose_readme_of },
+};
+
+static bool
+write_beside(const struct order *order, const struct file_access *access, struct error *err)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(beside); i++) {
+                CLEANUP(free_cleanup)
+                char *path = text_format("%s/%s", order->wishes.folder, beside[i].name);
+                CLEANUP(buf_cleanup) struct buf content = { 0 };
+
+                if (((order->wishes.formats | FORMAT_PEM) & beside[i].format) &&
+                    (!beside[i].compose(order, &content, err) ||
+                     !write_checked(path, access, view_buf(&content), err)))
+                        return false;
+        }
+        return true;
 }
 
 /* What each planned file has to hold. */
@@ -176,37 +305,26 @@ bool
 deliver_files(const struct order *order, struct error *err)
 {
         struct planned files[PLANNED_FILES] = { 0 };
-        CLEANUP(buf_cleanup) struct buf readme = { 0 };
+        struct file_access access, folder;
         bool done;
 
         if (!(order->wishes.stores & STORE_FILES) || !order->file_certificate)
                 return true;
-        if (!file_make_folder(order->wishes.folder, FOLDER_MODE, err))
+        if (!access_of(order, &access, &folder, err) ||
+            !file_make_folder(order->wishes.folder, FOLDER_MODE, err) ||
+            ((order->wishes.file_mode || order->wishes.file_owner) &&
+             !file_set_access(order->wishes.folder, &folder, err)))
                 return false;
         compose(order, files);
         done = true;
         for (size_t i = 0; done && i < PLANNED_FILES; i++) {
                 done = !files[i].path ||
-                       write_checked(files[i].path, view_buf(&files[i].content), err);
+                       write_checked(files[i].path, &access, view_buf(&files[i].content), err);
                 failpoint("file-written");
         }
         planned_clear(files);
-        if (!done)
-                return false;
-        compose_readme(order, &readme);
-        return write_formats(order, err) &&
-               write_beside(order, "README.txt", view_buf(&readme), err);
+        return done && write_beside(order, &access, err);
 }
-
-/* The files beside the planned ones, and what has to be asked for to get them. */
-static const struct {
-        const char *name;
-        unsigned format;
-} beside[] = {
-        { "README.txt", FORMAT_PEM },
-        { "certificate.der", FORMAT_DER },
-        { "certificate.p7b", FORMAT_P7B },
-};
 
 static bool
 flush_each(const struct order *order, struct error *err)
@@ -277,4 +395,39 @@ deliver_check(const struct order *order, struct error *err)
         }
         planned_clear(files);
         return done;
+}
+
+void
+deliver_hook_facts(const struct order *order, struct hook_facts *facts)
+{
+        CLEANUP(free_cleanup) char *number = text_format("%lld", (long long)order->number);
+        char not_before[CLOCK_TEXT];
+        char not_after[CLOCK_TEXT];
+        const struct {
+                const char *name;
+                const char *value;
+        } rows[] = {
+                { "P11CERT_HOOK", "deploy" },
+                { "P11CERT_ORDER", number },
+                { "P11CERT_NAME", order->wishes.name },
+                { "P11CERT_SUBJECT", order->wishes.subject },
+                { "P11CERT_HOLDER", order->wishes.holder },
+                { "P11CERT_PLACE", order->wishes.place },
+                { "P11CERT_SERIAL", order->serial },
+                { "P11CERT_FINGERPRINT_SHA256", order->fingerprint },
+                { "P11CERT_NOT_BEFORE", clock_format(order->not_before, not_before) },
+                { "P11CERT_NOT_AFTER", clock_format(order->not_after, not_after) },
+                { "P11CERT_CA_ARN", order->wishes.ca_arn },
+                { "P11CERT_CERTIFICATE_ARN", order->certificate_arn },
+                { "P11CERT_CERTIFICATE_FILE", order->file_certificate },
+                { "P11CERT_CHAIN_FILE", order->file_chain },
+                { "P11CERT_FULLCHAIN_FILE", order->file_fullchain },
+                { "P11CERT_ROOT_FILE", order->file_root },
+                { "P11CERT_TOKEN_LABEL", order->token.label },
+                { "P11CERT_TOKEN_SERIAL", order->token.serial },
+                { "P11CERT_KEY_URI", order->key_uri },
+        };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+                hook_fact(facts, rows[i].name, rows[i].value);
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "drive/hook.h"
 #include "order/order.h"
 
 /*
@@ -16,8 +17,16 @@
 void deliver_plan(struct order *order);
 
 /*
- * Write the planned files atomically, 0600 in a folder of 0700, and read each back.  Safe to
- * repeat.  They count only after deliver_flush().  ERROR_DISK_FULL, ERROR_FILE.
+ * Who "USER", "USER:GROUP" or ":GROUP" is; a user's own group goes with it.  (uid_t)-1, (gid_t)-1
+ * for what is left out.  ERROR_USAGE: there is none of that name.
+ */
+bool deliver_owner(const char *text, uid_t *user, gid_t *group, struct error *err) MUST_CHECK;
+
+/*
+ * Write the planned files atomically, with the owner and mode that were wished for (0600), and read
+ * each back.  The order's own folder gets the same owner, and a mode that lets in who may read the
+ * files (0700).  Safe to repeat.  They count only after deliver_flush().  ERROR_DISK_FULL,
+ * ERROR_FILE.
  */
 bool deliver_files(const struct order *order, struct error *err) MUST_CHECK;
 
@@ -35,6 +44,9 @@ struct deliver_flush {
  */
 bool deliver_flush(struct deliver_flush *flush, const struct order *order,
                    struct error *err) MUST_CHECK;
+
+/* What --deploy-hook is told of the order, as P11CERT_… variables; the caller clears them. */
+void deliver_hook_facts(const struct order *order, struct hook_facts *facts);
 
 /* Are the planned files there with the order's certificates?  ERROR_NOT_PROVED names the first. */
 bool deliver_check(const struct order *order, struct error *err) MUST_CHECK;

@@ -96,8 +96,7 @@ drive_import(const struct drive_options *options, struct order *order, struct vi
         order->maybe_duplicate |= leaves_another(order, facts.serial);
         text_assign(&order->serial, facts.serial);
         text_assign(&order->fingerprint, facts.fingerprint);
-        order->not_before = facts.not_before;
-        order->not_after = facts.not_after;
+        order_note_dates(order, facts.not_before, facts.not_after);
         certificate_facts_clear(&facts);
         order->issued_at = now;
         order->held = false;

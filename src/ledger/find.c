@@ -334,7 +334,10 @@ filter_text(const struct ledger_filter *filter, enum purpose purpose, struct buf
         add_condition(where, filter->place, " AND o.place = ?4");
         add_condition(where, filter->token_serial,
                       " AND (o.token_serial = ?5 OR o.token_label = ?5)");
-        add_condition(where, filter->ends_before, " AND o.not_after <= ?6");
+        add_condition(where, filter->ends_before && !filter->renew_before,
+                      " AND o.not_after <= ?6");
+        add_condition(where, filter->ends_before && filter->renew_before,
+                      " AND (o.not_after <= ?6 OR o.renew_at <= ?7)");
         add_condition(where, filter->only_open,
                       purpose == TO_SEARCH ? SEARCH_UNFINISHED : UNFINISHED);
         add_condition(where, filter->only_newest, NEWEST_OF_NAME);
@@ -358,6 +361,7 @@ filter_bind(sqlite3_stmt *statement, const struct ledger_filter *filter)
         sql_bind_text(statement, 4, filter->place);
         sql_bind_text(statement, 5, filter->token_serial);
         sqlite3_bind_int64(statement, 6, filter->ends_before);
+        sqlite3_bind_int64(statement, 7, filter->renew_before);
 }
 
 /*

@@ -114,6 +114,7 @@ struct ledger_filter {
         const char *place;
         const char *token_serial; /* serial or label */
         int64_t ends_before;      /* not_after <= this; 0: any */
+        int64_t renew_before;     /* with ends_before: or renew_at <= this */
         bool only_open;   /* what `resume` takes up: order_state_is_open() and not held, and a
                              delivered or installed successor whose predecessor was not
                              superseded yet */

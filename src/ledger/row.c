@@ -204,6 +204,12 @@ static const struct column {
         LIST("allowed_differences", wishes.allowed, wishes.allowed_count),
         UNSIGNED("over_csr", wishes.over_csr),
         TEXT("differences", differences),
+        UNSIGNED("file_mode", wishes.file_mode),
+        TEXT("file_owner", wishes.file_owner),
+        TEXT("deploy_hook", wishes.deploy_hook),
+        NUMBER("renew_before_s", wishes.renewal.before_s),
+        UNSIGNED("renew_percent", wishes.renewal.percent),
+        NUMBER("renew_at", renew_at),
 };
 
 /* Where row_select_text() puts what is not a column of `orders`. */

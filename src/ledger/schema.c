@@ -164,8 +164,18 @@ static const char identities[] = "CREATE TABLE identities ("
 static const char over_csr[] = "ALTER TABLE orders ADD COLUMN over_csr INTEGER;"
                                "ALTER TABLE orders ADD COLUMN differences TEXT;";
 
+/* What happens to a certificate once it is there, and when it is due by itself. */
+static const char delivery[] =
+        "ALTER TABLE orders ADD COLUMN file_mode INTEGER;"
+        "ALTER TABLE orders ADD COLUMN file_owner TEXT;"
+        "ALTER TABLE orders ADD COLUMN deploy_hook TEXT;"
+        "ALTER TABLE orders ADD COLUMN renew_before_s INTEGER;"
+        "ALTER TABLE orders ADD COLUMN renew_percent INTEGER;"
+        "ALTER TABLE orders ADD COLUMN renew_at INTEGER;"
+        "CREATE INDEX orders_renew_at ON orders (renew_at) WHERE renew_at IS NOT NULL;";
+
 /* Migration i brings a file of version i to version i + 1. */
-static const char *const migrations[] = { first, second, identities, over_csr };
+static const char *const migrations[] = { first, second, identities, over_csr, delivery };
 
 bool
 schema_is_current(int64_t version)

@@ -192,6 +192,17 @@ order_name_from(const char *text)
 
 /* -- times -------------------------------------------------------------------------------- */
 
+void
+order_note_dates(struct order *order, int64_t not_before, int64_t not_after)
+{
+        const struct renewal *renewal = &order->wishes.renewal;
+        bool own = renewal->before_s || renewal->percent;
+
+        order->not_before = not_before;
+        order->not_after = not_after;
+        order->renew_at = own ? renewal_begins(renewal, not_before, not_after, 0) : 0;
+}
+
 bool
 order_is_due(const struct order *order, int64_t now, int64_t window_s)
 {

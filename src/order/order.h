@@ -13,6 +13,7 @@
 #include "base/algorithm.h"
 #include "base/bytes.h"
 #include "base/err.h"
+#include "order/renewal.h"
 #include "order/usage.h"
 #include "order/validity.h"
 
@@ -34,7 +35,13 @@ enum order_state {
 enum order_store { STORE_TOKEN = 1, STORE_FILES = 2 };
 
 /* What files are written besides the PEM ones; a set of bits. */
-enum order_format { FORMAT_PEM = 1, FORMAT_DER = 2, FORMAT_P7B = 4 };
+enum order_format {
+        FORMAT_PEM = 1,
+        FORMAT_DER = 2,
+        FORMAT_P7B = 4,     /* PKCS #7 of certificate and chain, DER */
+        FORMAT_P7B_PEM = 8, /* the same in PEM */
+        FORMAT_BUNDLE = 16, /* certificate, chain and root in one PEM file */
+};
 
 /* What a token says of something: yes, no, or it would not tell. */
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
@@ -93,10 +100,14 @@ struct wishes {
         char **allowed; /* --allow-difference, as field_allow_parse() has them */
         size_t allowed_count;
 
-        unsigned stores;  /* enum order_store */
-        unsigned formats; /* enum order_format */
-        char *folder;     /* absolute folder that takes this order's files */
-        bool prove;       /* --prove */
+        unsigned stores;        /* enum order_store */
+        unsigned formats;       /* enum order_format */
+        char *folder;           /* absolute folder that takes this order's files */
+        bool prove;             /* --prove */
+        unsigned file_mode;     /* --file-mode, 0: 0600 */
+        char *file_owner;       /* --file-owner, "USER:GROUP" with either left out, or NULL */
+        char *deploy_hook;      /* --deploy-hook: a program's absolute path, or NULL */
+        struct renewal renewal; /* --renew-before */
 
         char *holder;
         char *place;
@@ -161,6 +172,7 @@ struct order {
         char *fingerprint;      /* SHA-256 of the certificate, lower-case hex */
         int64_t not_before;
         int64_t not_after;
+        int64_t renew_at; /* not_after less --renew-before; 0: it has none of its own */
 
         char *differences; /* from what was asked for, a line each: why it was not delivered, or
                               what was allowed to differ; NULL: none */
@@ -234,6 +246,9 @@ bool order_label_check(const char *label, struct error *err) MUST_CHECK;
  * goes, 64 bytes at most.  The caller frees.
  */
 char *order_name_from(const char *text);
+
+/* Record the certificate's dates, and what --renew-before makes of them. */
+void order_note_dates(struct order *order, int64_t not_before, int64_t not_after);
 
 /*
  * Is a certificate due at `now`, when it should be renewed `window_s` seconds before its end?

@@ -38,6 +38,8 @@ static const struct {
         { "--out", offsetof(struct wishes, folder) },
         { "--holder", offsetof(struct wishes, holder) },
         { "--place", offsetof(struct wishes, place) },
+        { "--file-owner", offsetof(struct wishes, file_owner) },
+        { "--deploy-hook", offsetof(struct wishes, deploy_hook) },
 };
 
 static char **
@@ -339,7 +341,7 @@ static bool
 targets_equal(const struct wishes *recorded, const struct wishes *now, char **difference)
 {
         static const char *const stores[] = { "token", "files" };
-        static const char *const formats[] = { "pem", "der", "p7b" };
+        static const char *const formats[] = { "pem", "der", "p7b", "p7b-pem", "bundle" };
 
         if (now->stores && now->stores != recorded->stores)
                 return differs(difference, "--store",
@@ -349,6 +351,14 @@ targets_equal(const struct wishes *recorded, const struct wishes *now, char **di
                 return differs(difference, "--format",
                                set_text(recorded->formats, formats, ARRAY_LENGTH(formats)),
                                set_text(now->formats, formats, ARRAY_LENGTH(formats)));
+        if (now->file_mode && now->file_mode != recorded->file_mode)
+                return differs(difference, "--file-mode", text_format("0%o", recorded->file_mode),
+                               text_format("0%o", now->file_mode));
+        CLEANUP(free_cleanup) char *before = renewal_format(&recorded->renewal);
+        CLEANUP(free_cleanup) char *renewal = renewal_format(&now->renewal);
+
+        if (renewal && !text_equal(before, renewal))
+                return differs(difference, "--renew-before", MOVE(before), MOVE(renewal));
         return true;
 }
 

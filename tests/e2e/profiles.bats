@@ -100,3 +100,61 @@ END
         is '.problems[0].next | contains("device")'
         is '.problems[2].next | contains("key-type")'
 }
+
+# hook NAME: a program that keeps what it was told, and does what its standard input here says.
+hook() {
+        { printf '#!/bin/sh\nenv | grep ^P11CERT_ | sort >>"%s"\n' "$SANDBOX/told"; cat; } >"$SANDBOX/$1"
+        chmod 700 "$SANDBOX/$1"
+}
+
+@test "files have the formats, the mode and the owner that were asked for, and the hook is told of them" {
+        local folder=$SANDBOX/out/device-1
+        hook hook <<<'openssl x509 -in "$P11CERT_CERTIFICATE_FILE" -noout -checkend 60'
+        done_well issue --subject CN=device-1 --out "$SANDBOX/out" --format der,p7b,p7b-pem,bundle --file-mode 0640 \
+                --file-owner ":$(id -gn)" --deploy-hook "$SANDBOX/hook" --holder 'Line 3' --renew-before 33%
+        delivered
+        [ "$(stat -c %a "$folder")" = 750 ]
+        [ "$(stat -c %a "$folder"/* | sort -u)" = 640 ]
+        [ "$(find "$folder" -type f | wc -l)" = 9 ]
+        openssl pkcs7 -in "$folder/certificate.p7b.pem" -print_certs | grep -c BEGIN | grep -qx 2
+        [ "$(grep -c BEGIN "$folder/bundle.pem")" = 3 ]
+        cmp <(openssl x509 -in "$folder/certificate.der" -inform DER) "$folder/certificate.pem"
+        grep -qx "P11CERT_CERTIFICATE_FILE=$folder/certificate.pem" "$SANDBOX/told"
+        grep -qx 'P11CERT_HOLDER=Line 3' "$SANDBOX/told"
+        grep -qx "P11CERT_SERIAL=$(fact .serial)" "$SANDBOX/told"
+        run ! grep -q AWS_ "$SANDBOX/told"
+}
+
+@test "a deploy hook that fails leaves the order before delivered, and resume runs it again" {
+        hook hook <<<'echo no reload today >&2; exit 3'
+        refused hook-failed 1 issue --subject CN=device-1 --deploy-hook "$SANDBOX/hook"
+        is '.state == "verified" and (.error.what + .error.about | contains("no reload today"))'
+        refused hook-failed 1 resume
+        hook hook <<<'exit 0'
+        done_well resume
+        is '.orders[0].state == "delivered" and .orders[0].error == null'
+        [ "$(grep -cx P11CERT_NAME=device-1 "$SANDBOX/told")" = 3 ]
+        [ "$(issued)" = 1 ]
+        hook hook <<<'sleep 60'
+        refused hook-failed 1 issue --subject CN=device-2 --deploy-hook "$SANDBOX/hook" --hook-timeout 1s
+        chmod 777 "$SANDBOX/hook"
+        refused config 2 issue --subject CN=device-3 --deploy-hook "$SANDBOX/hook"
+        refused usage 2 issue --subject CN=device-3 --deploy-hook 'sh -c true'
+        refused usage 2 issue --subject CN=device-3 --file-mode 0666
+        refused usage 2 issue --subject CN=device-3 --file-owner nobody-of-that-name
+        refused usage 2 issue --subject CN=device-3 --renew-before 100%
+}
+
+@test "a certificate is due by its own window, unless --within says otherwise" {
+        done_well issue --subject CN=long --validity 365d --renew-before 400d
+        is '.wishes.renew_before == "400d"'
+        done_well issue --subject CN=part --validity 365d --renew-before 99%
+        done_well issue --subject CN=plain --validity 20d
+        done_well issue --subject CN=short --validity 20d --renew-before 2d
+        due() { p11cert due --output json "$@" | jq -r '[.orders[].name] | join(" ")'; }
+        [ "$(due)" = "long plain" ]
+        [ "$(due --within 30d)" = "plain short" ]
+        [ "$(due --within 364d)" = "plain short" ]
+        done_well p11cert renew --due --dry-run --output json
+        is '[.orders[].name] == ["long", "plain"]'
+}

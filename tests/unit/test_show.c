@@ -144,7 +144,7 @@ the_wishes_are_shown_part_by_part(void **state)
                       "\"policies\":[{\"oid\":\"1.2.3\",\"cps\":\"https://pki.example/\"}],"
                       "\"extensions\":[{\"oid\":\"1.2.4\",\"critical\":true,\"value\":\"0500\"}],"
                       "\"path_length\":0,\"hash\":\"sha384\",\"validity\":\"13mo\","
-                      "\"not_before\":null,\"signing_algorithm\":null,"
+                      "\"not_before\":null,\"renew_before\":null,\"signing_algorithm\":null,"
                       "\"allowed_differences\":[\"extension:1.2.9\"]}");
         cJSON_free(text);
         cJSON_Delete(json);
