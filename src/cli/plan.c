@@ -12,6 +12,7 @@
 #include "engine/uri.h"
 #include "iam/write.h"
 #include "order/fill.h"
+#include "order/cert.h"
 #include "order/predict.h"
 
 /* -- the token, looked at without a login ------------------------------------------------------ */
@@ -95,6 +96,40 @@ look_for_token(const struct command *command, struct order *order, struct error 
 /* -- the CA -------------------------------------------------------------------------------------
  */
 
+struct ca_seen {
+        struct pca_authority facts;
+        struct buf own; /* DER of its certificate, where that counts */
+        bool shared;
+};
+
+static void
+ca_seen_cleanup(struct ca_seen *seen)
+{
+        pca_authority_clear(&seen->facts);
+        buf_clear(&seen->own);
+}
+
+/* For a CA's certificate the path length of the CA itself counts; whoever may not read it asks. */
+static void
+read_own(struct cloud *cloud, const struct wishes *wishes, struct buf *own)
+{
+        const struct template_facts *facts =
+                wishes->template_arn ? template_of_arn(wishes->template_arn) : NULL;
+        CLEANUP(buf_cleanup) struct buf reply = { 0 };
+        CLEANUP(buf_cleanup) struct buf pem = { 0 };
+        CLEANUP(buf_cleanup) struct buf chain = { 0 };
+        struct error ignored = { 0 };
+        struct ca_arn parts;
+
+        if (!facts || !facts->is_ca || facts->is_root ||
+            !ca_arn_parse(wishes->ca_arn, &parts, &ignored) ||
+            !cloud_call(cloud, parts.region, "GetCertificateAuthorityCertificate",
+                        pca_write_get_ca_certificate(wishes->ca_arn), &reply, &ignored) ||
+            !pca_read_get_ca_certificate(view_buf(&reply), &pem, &chain, &ignored) ||
+            !certificates_read(view_buf(&pem), own, NULL, &ignored))
+                buf_clear(own);
+}
+
 /* Would it count that the CA is another account's?  Only then is it asked whose we are. */
 static bool
 needs_share(const struct wishes *wishes)
@@ -107,8 +142,8 @@ needs_share(const struct wishes *wishes)
 
 /* Who may not describe the CA can still issue: that is worth a note, no error. */
 static bool
-find_ca(const struct command *command, const struct order *order, struct pca_authority *authority,
-        bool *shared, struct error *err)
+find_ca(const struct command *command, const struct order *order, struct ca_seen *seen,
+        struct error *err)
 {
         const struct wishes *wishes = &order->wishes;
         CLEANUP(cloud_cleanup) struct cloud cloud = { 0 };
@@ -118,8 +153,9 @@ find_ca(const struct command *command, const struct order *order, struct pca_aut
         if (!cloud_open_at(&cloud, command, wishes->endpoint, wishes->aws_profile, wishes->ca_arn,
                            err))
                 return false;
-        if (cloud_describe(&cloud, wishes->ca_arn, authority, err)) {
-                *shared = needs_share(wishes) && cloud_is_shared(&cloud, wishes->ca_arn);
+        read_own(&cloud, wishes, &seen->own);
+        if (cloud_describe(&cloud, wishes->ca_arn, &seen->facts, err)) {
+                seen->shared = needs_share(wishes) && cloud_is_shared(&cloud, wishes->ca_arn);
                 return true;
         }
         if (err->kind != ERROR_DENIED)
@@ -276,14 +312,16 @@ may_issue(const struct wishes *wishes, const struct pca_authority *authority, st
 
 /* The plan is the answer, whatever is wrong with it. */
 static bool
-foretell(struct command *command, struct order *order, const struct pca_authority *authority,
-         bool shared, struct error *err)
+foretell(struct command *command, struct order *order, const struct ca_seen *seen,
+         struct error *err)
 {
+        const struct pca_authority *authority = &seen->facts;
         struct issuer_facts issuer = pca_issuer_facts(authority);
         struct wishes *wishes = &order->wishes;
         CLEANUP(prediction_clear) struct prediction prediction;
 
-        issuer.shared = shared;
+        issuer.shared = seen->shared;
+        issuer_facts_add_own(&issuer, view_buf(&seen->own));
         if (wishes->ca_arn)
                 predict_default_validity(wishes, issuer.short_lived);
         if (!wishes->signing_algorithm && authority->key_algorithm)
@@ -314,12 +352,11 @@ look_up(struct command *command, struct order **order, struct error *err)
 }
 
 /* The order goes to `issue_look_up`, which may put another in its place. */
-static bool
-make_plan(struct command *command, struct order **order, struct pca_authority *authority,
-          struct error *err)
+bool
+plan_show(struct command *command, struct order **order, struct error *err)
 {
+        CLEANUP(ca_seen_cleanup) struct ca_seen seen = { 0 };
         CLEANUP(buf_cleanup) struct buf used = { 0 };
-        bool shared = false;
 
         if (!look_up(command, order, err))
                 return false;
@@ -328,20 +365,9 @@ make_plan(struct command *command, struct order **order, struct pca_authority *a
         struct wishes *wishes = &(*order)->wishes;
 
         if (!wish_default(wishes, command->state, &used, err) ||
-            !look_for_token(command, *order, err) ||
-            !find_ca(command, *order, authority, &shared, err))
+            !look_for_token(command, *order, err) || !find_ca(command, *order, &seen, err))
                 return false;
         if (used.len)
                 command_say(command, "defaults  %s", buf_text(&used));
-        return foretell(command, *order, authority, shared, err);
-}
-
-bool
-plan_show(struct command *command, struct order **order, struct error *err)
-{
-        struct pca_authority authority = { 0 };
-        bool good = make_plan(command, order, &authority, err);
-
-        pca_authority_clear(&authority);
-        return good;
+        return foretell(command, *order, &seen, err);
 }

@@ -319,6 +319,19 @@ ca_is_short_lived(const struct ca *ca)
         return text_equal(ca->facts.usage_mode, "SHORT_LIVED_CERTIFICATE");
 }
 
+void
+issuer_facts_add_own(struct issuer_facts *issuer, struct view own)
+{
+        struct certificate_facts facts = { 0 };
+        struct error ignored = { 0 };
+
+        if (!own.len || !certificate_facts_read(own, &facts, &ignored))
+                return;
+        issuer->has_path_length = facts.path_length >= 0;
+        issuer->path_length = facts.path_length;
+        certificate_facts_clear(&facts);
+}
+
 struct issuer_facts
 ca_issuer_facts(const struct ca *ca)
 {
@@ -326,5 +339,6 @@ ca_issuer_facts(const struct ca *ca)
 
         facts.described = ca->describe.state == KNOWLEDGE_KNOWN;
         facts.not_after = ca_not_after(ca);
+        issuer_facts_add_own(&facts, view_buf(&ca->own));
         return facts;
 }

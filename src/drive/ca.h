@@ -83,6 +83,9 @@ int64_t ca_not_after(const struct ca *ca);
 
 bool ca_is_short_lived(const struct ca *ca);
 
+/* Add what the CA's own certificate (DER, or empty) says: its path length. */
+void issuer_facts_add_own(struct issuer_facts *issuer, struct view own);
+
 /* What counts for certificates; texts are borrowed from the CA. */
 struct issuer_facts ca_issuer_facts(const struct ca *ca);
 

@@ -177,6 +177,16 @@ check_anchor(const struct conductor *conductor, const struct ca *ca, struct erro
                                      "--allow-self-renew does without knowing");
 }
 
+/* A CA below the CA: how long its path may be, the CA's own certificate says. */
+static bool
+makes_ca(const struct wishes *wishes)
+{
+        const struct template_facts *facts =
+                wishes->template_arn ? template_of_arn(wishes->template_arn) : NULL;
+
+        return facts && facts->is_ca && !facts->is_root;
+}
+
 /*
  * The CA, asked and judged, with its root.  NULL while its answers are awaited (the ride sleeps)
  * and when the order was stopped over it.
@@ -204,7 +214,7 @@ need_ca(struct conductor *conductor, struct ride *ride)
                 return NULL;
         ca_ask_describe(ca, aws);
         /* Who may not describe the CA may still learn its key from the CA's certificate. */
-        if (!ca->root.len || conductor->options->shares_anchor ||
+        if (!ca->root.len || conductor->options->shares_anchor || makes_ca(wishes) ||
             (ca->describe.state == KNOWLEDGE_REFUSED && !wishes->signing_algorithm))
                 ca_ask_certificate(ca, aws);
         if (ca_is_asking(ca))

@@ -72,6 +72,8 @@ read_extensions(X509 *certificate, struct certificate_facts *facts, struct error
         facts->sans = extensions.sans;
         facts->san_count = extensions.san_count;
         facts->is_ca = extensions.is_ca;
+        facts->path_length = extensions.path_length;
+        text_list_free(extensions.others, extensions.other_count);
         if (!extensions.problem[0])
                 return true;
         error_set(err, ERROR_INPUT, "a certificate is broken: %s", extensions.problem);

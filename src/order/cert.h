@@ -26,6 +26,7 @@ struct certificate_facts {
         size_t san_count;
         enum key_type key_type;
         bool is_ca;
+        int path_length; /* of a CA; -1: not bounded */
         struct usages usages;
 };
 

@@ -207,6 +207,25 @@ csr_der(struct view text, struct buf *der, struct error *err)
         return unreadable(err, "there is no certificate request");
 }
 
+/* Why a key is not taken: what it is, and the rule. */
+static bool
+refuse_key(X509_REQ *request, struct error *err)
+{
+        EVP_PKEY *key = X509_REQ_get0_pubkey(request);
+        const char *name = key ? EVP_PKEY_get0_type_name(key) : NULL;
+        int bits = key ? EVP_PKEY_get_bits(key) : 0;
+
+        if (name && EVP_PKEY_is_a(key, "RSA") && bits < 2048)
+                return unreadable(err, "the certificate request's key is weak: RSA takes 2048 bits "
+                                       "or more (NIST SP 800-131A)");
+        error_set(err, ERROR_INPUT,
+                  "the certificate request's key is of a type that is not supported: %s, %d bits",
+                  name ? name : "unknown", bits);
+        ERR_clear_error();
+        return error_advise(err, "AWS Private CA takes EC keys on P-256, P-384 and P-521, and RSA "
+                                 "keys of 2048, 3072 and 4096 bits");
+}
+
 static bool
 request_wishes(X509_REQ *request, struct wishes *wishes, struct error *err)
 {
@@ -263,8 +282,7 @@ csr_read(struct view text, struct buf *csr, struct buf *spki, struct wishes *wis
                 buf_add(&key, view_of(key_der, (size_t)key_len));
         OPENSSL_free(key_der);
         if (key_type_of_spki(view_buf(&key)) == KEY_NONE)
-                return unreadable(err, "the certificate request's key is of a type that is not "
-                                       "supported");
+                return refuse_key(request, err);
         if (X509_REQ_verify(request, X509_REQ_get0_pubkey(request)) != 1)
                 return unreadable(err, "the certificate request's own signature is wrong");
         if (!request_wishes(request, wishes, err))

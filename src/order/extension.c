@@ -191,9 +191,13 @@ extensions_read(const STACK_OF(X509_EXTENSION) * list, struct extensions *out)
         *out = (struct extensions){ .path_length = -1 };
         for (int i = 0; i < sk_X509_EXTENSION_num(list); i++) {
                 X509_EXTENSION *extension = sk_X509_EXTENSION_value(list, i);
+                char oid[OID_TEXT];
 
                 if (X509v3_get_ext_by_OBJ(list, X509_EXTENSION_get_object(extension), -1) < i)
                         problem(out, extension, "is there twice");
+                /* What is longer has no name by which it could be asked for or compared. */
+                if (!*oid_text(X509_EXTENSION_get_object(extension), oid))
+                        problem(out, extension, "has an identifier of more than 127 characters");
                 if (!read_value(extension, out))
                         problem(out, extension, "does not decode, or something follows its value");
         }

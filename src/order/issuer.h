@@ -15,6 +15,8 @@ struct issuer_facts {
         const char *crl_host;  /* CustomCname, else the S3 bucket that CRLs are put in; or NULL */
         const char *ocsp_host; /* OcspCustomCname, or NULL */
         int64_t not_after;     /* 0: not known */
+        bool has_path_length;  /* its own certificate bounds the CAs below it … */
+        int path_length;       /* … to so many in a row */
         const char *subject;   /* or NULL */
         const char *key_algorithm; /* "EC_prime256v1", or NULL */
 };

@@ -453,6 +453,26 @@ check_dates(struct outlook *outlook, int64_t end)
         }
 }
 
+/* A CA below the CA: its path has to be shorter than that of its issuer (RFC 5280, 4.2.1.9). */
+static void
+check_path(struct outlook *outlook)
+{
+        const struct issuer_facts *issuer = outlook->issuer;
+        const struct template_facts *facts = outlook->facts;
+        bool deep = facts && facts->is_ca && !facts->is_root && issuer->has_path_length &&
+                    facts->path_length >= issuer->path_length;
+        struct error *err = deep ? refusal(outlook) : NULL;
+
+        if (!err)
+                return;
+        error_set(err, ERROR_USAGE,
+                  "the CA's own certificate has a path length of %d, and that of the template is "
+                  "not below it: %d",
+                  issuer->path_length, facts->path_length);
+        error_advise(err, issuer->path_length ? "take a template with a smaller path length"
+                                              : "choose another CA: this one issues leaves only");
+}
+
 static void
 predict_dates(struct outlook *outlook)
 {
@@ -614,6 +634,7 @@ predict(const struct wishes *wishes, struct view csr, const struct issuer_facts 
                 predict_ca_extensions(&outlook);
                 predict_signature(&outlook);
                 predict_dates(&outlook);
+                check_path(&outlook);
         }
         lint(&outlook);
         content_clear(&outlook.content);

@@ -119,6 +119,10 @@ END
         refused usage 2 issue --subject CN=device-1 --validity 50y
         refused usage 2 issue --subject CN=device-1 --signing-algorithm SHA256WITHRSA
         refused usage 2 issue --subject CN=device-1 --validity "end:2020-01-01"
+        # The CA of this sandbox may have no CA below it.
+        refused usage 2 plan --subject CN=device-1 --template subordinate-0
+        refused usage 2 issue --subject CN=device-1 --template subordinate-0
+        is '.error.what | test("path length")'
         nothing_made
 }
 

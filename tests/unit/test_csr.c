@@ -143,6 +143,36 @@ all_wishes_go_into_the_request_and_come_back(void **state)
 }
 
 static void
+the_hash_is_the_one_that_was_asked_for(void **state)
+{
+        static const struct {
+                EVP_PKEY **key;
+                enum hash hash;
+                int nid;
+        } cases[] = {
+                { &keys.p256, HASH_SHA512, NID_ecdsa_with_SHA512 },
+                { &keys.p521, HASH_SHA256, NID_ecdsa_with_SHA256 },
+                { &keys.rsa, HASH_SHA384, NID_sha384WithRSAEncryption },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+                CLEANUP(wishes_cleanup) struct wishes wishes = { .hash = cases[i].hash };
+                CLEANUP(buf_cleanup) struct buf csr = { 0 };
+                struct error err = { 0 };
+
+                fill(&wishes);
+                assert_done(build(&wishes, *cases[i].key, *cases[i].key, &csr, &err), err);
+                const unsigned char *at = csr.data;
+                X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)csr.len);
+
+                assert_int_equal(X509_REQ_get_signature_nid(request), cases[i].nid);
+                assert_int_equal(X509_REQ_verify(request, *cases[i].key), 1);
+                X509_REQ_free(request);
+        }
+}
+
+static void
 a_request_without_subject_has_critical_names(void **state)
 {
         CLEANUP(wishes_cleanup) struct wishes wishes = { 0 };
@@ -383,6 +413,7 @@ a_request_with_a_weak_key_or_broken_extensions_is_refused(void **state)
                 int len = i2d_X509_REQ(request, &der);
 
                 assert_refused(readable(view_of(der, (size_t)len), &err), err, ERROR_INPUT);
+                assert_int_equal(strstr(err.what, "weak") != NULL, i == 0);
                 OPENSSL_free(der);
                 sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
                 X509_REQ_free(request);
@@ -397,6 +428,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_request_is_what_openssl_reads_and_verifies),
                 cmocka_unit_test(all_wishes_go_into_the_request_and_come_back),
+                cmocka_unit_test(the_hash_is_the_one_that_was_asked_for),
                 cmocka_unit_test(a_request_without_subject_has_critical_names),
                 cmocka_unit_test(a_request_for_nobody_is_refused),
                 cmocka_unit_test(a_subject_alone_makes_an_empty_attribute_list),

@@ -329,6 +329,38 @@ a_ca_template_says_so_with_its_path_length(void **state)
 }
 
 static void
+a_ca_too_deep_for_its_issuer_is_refused_before_it_is_asked_for(void **state)
+{
+        static const struct {
+                const char *template;
+                int issuer; /* -1: not bounded */
+                bool good;
+        } cases[] = {
+                { "SubordinateCACertificate_PathLen0", 0, false },
+                { "SubordinateCACertificate_PathLen0", 1, true },
+                { "SubordinateCACertificate_PathLen2", 2, false },
+                { "SubordinateCACertificate_PathLen3", -1, true },
+                { "EndEntityCertificate", 0, true },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+                CLEANUP(wishes_cleanup) struct wishes wishes;
+                CLEANUP(prediction_clear) struct prediction prediction;
+                struct issuer_facts ca = plain_ca;
+                struct error err = { 0 };
+
+                ca.has_path_length = cases[i].issuer >= 0;
+                ca.path_length = cases[i].issuer;
+                wishes_make(&wishes, cases[i].template);
+                predict(&wishes, view_text(NULL), &ca, NOW, &prediction);
+                assert_int_equal(prediction_check(&prediction, &err), cases[i].good);
+                if (!cases[i].good)
+                        assert_non_null(strstr(err.what, "path length"));
+        }
+}
+
+static void
 what_a_given_csr_holds_besides_names_is_told_but_no_lost_wish(void **state)
 {
         static const struct row wished = { .key_usage = "nonRepudiation", .policy = POLICY };
@@ -649,6 +681,7 @@ main(void)
                 cmocka_unit_test(the_template_that_is_named_really_carries_every_wish),
                 cmocka_unit_test(every_row_says_where_it_comes_from_and_whether_it_is_critical),
                 cmocka_unit_test(a_ca_template_says_so_with_its_path_length),
+                cmocka_unit_test(a_ca_too_deep_for_its_issuer_is_refused_before_it_is_asked_for),
                 cmocka_unit_test(what_a_given_csr_holds_besides_names_is_told_but_no_lost_wish),
                 cmocka_unit_test(other_extensions_of_a_given_csr_pass_with_passthrough_only),
                 cmocka_unit_test(the_ca_adds_what_it_is_configured_for),
