@@ -21,7 +21,10 @@ arn_refused(const char *text, struct error *err, const char *rule)
         return error_advise(err, "it looks like %s", ca_form);
 }
 
-/* Copy one part of an ARN, which consists of the given characters; false if it is not like that. */
+/*
+ * Copy one part of an ARN, which consists of the given characters and ends in one of `end`, or with
+ * the text; false if it is not like that.
+ */
 static bool
 take_part(const char **at, const char *end, const char *characters, char *out, size_t size)
 {
@@ -56,11 +59,11 @@ ca_arn_parse(const char *text, struct ca_arn *out, struct error *err)
                 return arn_refused(text, err, "it is of another service than acm-pca");
         at += strlen(service);
         if (!take_part(&at, ":", SMALL DIGITS "-", arn.region, sizeof(arn.region)) ||
-            !endpoint_region_check(arn.region, err))
+            !endpoint_region_check(arn.region, err) || *at != ':')
                 return arn_refused(text, err, "its Region is wrong");
         at++;
         if (!take_part(&at, ":", DIGITS, arn.account, sizeof(arn.account)) ||
-            strlen(arn.account) != 12)
+            strlen(arn.account) != 12 || *at != ':')
                 return arn_refused(text, err, "its account is not 12 digits");
         at++;
         if (!text_starts(at, resource))
