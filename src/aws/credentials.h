@@ -42,10 +42,13 @@ struct aws_options {
         const char *mfa_code;
         /*
          * JSON that cuts the session of the role that is assumed last; at most 2,048 characters.
-         * With it, a role's session that somebody else made is assumed anew where the role trusts
-         * itself, and stays as it is where not (aws_settings_unnarrowed()).
          */
         const char *session_policy;
+        /*
+         * A role's session that somebody else made, too: it is assumed anew where the role trusts
+         * itself, and stays as it is where not (aws_settings_unnarrowed()).
+         */
+        bool cut_others;
         struct anywhere *anywhere; /* a session of Roles Anywhere before all else; or NULL */
         mfa_asker *ask_mfa;        /* NULL: there is nobody to ask */
         void *ask_context;
@@ -84,6 +87,12 @@ const char *aws_settings_endpoint(const struct aws_settings *settings, const cha
 
 /* --ca-bundle, AWS_CA_BUNDLE, profile; NULL: the system's.  Borrowed. */
 const char *aws_settings_ca_bundle(const struct aws_settings *settings);
+
+/*
+ * A file of AWS's that holds secret keys and that others may read or write: its path, or NULL.
+ * Borrowed.
+ */
+const char *aws_settings_exposed(const struct aws_settings *settings);
 
 /* Where the credentials file is: AWS_SHARED_CREDENTIALS_FILE, ~/.aws/credentials.  Borrowed. */
 const char *aws_settings_credentials_path(const struct aws_settings *settings);

@@ -186,6 +186,8 @@ blame_role(const struct search *search, const char *arn, struct error *err)
 
                 *err->next = '\0';
                 error_advise(err, "let the role's trust policy name this identity; and %s", advice);
+                /* Not the call that the credentials were wanted for. */
+                err->kind = ERROR_ROLE_DENIED;
         }
         return false;
 }
@@ -399,8 +401,9 @@ role_narrow(const struct search *search, struct credentials *session)
         struct credentials cut = { 0 };
         struct error denied = { 0 };
 
-        if (!settings->option_session_policy || settings->unnarrowed || !session->session_token ||
-            session->narrowed || session->settled)
+        if (!settings->option_session_policy || !settings->option_cut_others ||
+            settings->unnarrowed || !session->session_token || session->narrowed ||
+            session->settled)
                 return;
         CLEANUP(free_cleanup) char *arn = session_arn(settings, session);
 
@@ -418,12 +421,14 @@ role_narrow(const struct search *search, struct credentials *session)
 
         if (sts_policy_check(role.policy, &denied) &&
             assume(search, &role, session, &cut, &denied)) {
+                free(cut.origin);
+                cut.origin = text_format("role %s, cut from: %s", role.arn, session->origin);
                 credentials_clear(session);
                 *session = cut;
                 return;
         }
         settings->unnarrowed =
-                text_format(denied.kind == ERROR_DENIED
+                text_format(denied.kind == ERROR_ROLE_DENIED
                                     ? "role %s does not trust itself"
                                     : "role %s could not be assumed by its own session",
                             strrchr(role_arn, '/') + 1);

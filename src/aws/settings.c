@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "aws/endpoint.h"
@@ -223,6 +224,28 @@ option_copy(const char *value)
         return value && *value ? text_copy(value) : NULL;
 }
 
+/* Does it hold a secret, and may others read or write it? */
+static bool
+is_exposed(const struct shared_file *file)
+{
+        struct stat status;
+        bool secret = false;
+
+        for (size_t i = 0; !secret && i < file->count; i++)
+                secret = strcmp(file->keys[i].name, "aws_secret_access_key") == 0;
+        return secret && stat(file->path, &status) == 0 && S_ISREG(status.st_mode) &&
+               (status.st_mode & (S_IRWXG | S_IRWXO));
+}
+
+static void
+find_exposed(struct aws_settings *settings)
+{
+        if (is_exposed(&settings->credentials))
+                settings->exposed = settings->credentials.path;
+        else if (is_exposed(&settings->config))
+                settings->exposed = settings->config.path;
+}
+
 struct aws_settings *
 aws_settings_open(const struct aws_options *options, struct error *err)
 {
@@ -237,6 +260,7 @@ aws_settings_open(const struct aws_options *options, struct error *err)
                 .option_external_id = option_copy(options->external_id),
                 .option_role_session_name = option_copy(options->role_session_name),
                 .option_session_policy = option_copy(options->session_policy),
+                .option_cut_others = options->cut_others,
                 .option_mfa_code = option_copy(options->mfa_code),
                 .anywhere = options->anywhere,
                 .ask_mfa = options->ask_mfa,
@@ -245,8 +269,10 @@ aws_settings_open(const struct aws_options *options, struct error *err)
                 .credentials_path = file_path("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
         };
         if (settings_read_files(settings, &settings->config, &settings->credentials, err) &&
-            find_profile(settings, err) && read_values(settings, err))
+            find_profile(settings, err) && read_values(settings, err)) {
+                find_exposed(settings);
                 return settings;
+        }
         aws_settings_free(settings);
         return NULL;
 }
@@ -274,6 +300,12 @@ aws_settings_free(struct aws_settings *settings)
         shared_clear(&settings->config);
         shared_clear(&settings->credentials);
         free(settings);
+}
+
+const char *
+aws_settings_exposed(const struct aws_settings *settings)
+{
+        return settings->exposed;
 }
 
 const char *

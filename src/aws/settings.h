@@ -17,12 +17,14 @@ struct aws_settings {
         char *option_external_id;
         char *option_role_session_name;
         char *option_session_policy;
+        bool option_cut_others;
         char *option_mfa_code;
         struct anywhere *anywhere; /* borrowed */
         mfa_asker *ask_mfa;
         void *ask_context;
-        bool mfa_code_used; /* a code serves once */
-        char *unnarrowed;   /* why a session could not be cut; then it is not tried again */
+        bool mfa_code_used;  /* a code serves once */
+        const char *exposed; /* one of the files below, or NULL */
+        char *unnarrowed;    /* why a session could not be cut; then it is not tried again */
         struct credentials looked_at; /* found, and not given to a client yet; or the error */
         struct error look_error;
 

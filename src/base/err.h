@@ -58,6 +58,7 @@
         X(INTERRUPTED, "interrupted", 4, STAY)                    \
         /* 5: denied */                                           \
         X(DENIED, "access-denied", 5, STAY)                       \
+        X(ROLE_DENIED, "role-denied", 5, STAY)                    \
         X(CREDENTIALS_EXPIRED, "credentials-expired", 5, STAY)    \
         X(CREDENTIALS_REFUSED, "credentials-refused", 5, STAY)    \
         X(CLOCK, "clock-skew", 5, STAY)                           \

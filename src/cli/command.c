@@ -17,6 +17,7 @@
 #include "cli/show.h"
 #include "cli/streams.h"
 #include "drive/batch.h"
+#include "iam/write.h"
 #include "order/cert.h"
 
 enum { MOST_CAS = 16, ROOT_BYTES = 1 << 20, LOCK_WAIT_MS = 10000, TOKEN_TIMEOUT_MS = 120000 };
@@ -362,6 +363,21 @@ command_ledger(const struct command *command, struct error *err)
         return NULL;
 }
 
+/* Once is enough, however many groups of orders there are. */
+static void
+warn_exposed(const struct command *command, const struct aws_settings *settings)
+{
+        static bool warned;
+        const char *path = aws_settings_exposed(settings);
+
+        if (path && !warned)
+                command_say(command,
+                            "warning   '%s' holds secret keys and others may read it: "
+                            "chmod 600 it",
+                            path);
+        warned = warned || path;
+}
+
 struct aws_settings *
 command_aws(const struct command *command, const char *endpoint, const char *profile,
             struct error *err)
@@ -393,9 +409,15 @@ command_aws_for(const struct command *command, const char *endpoint, const char 
         if (!narrow_policy(command, to, &policy, err))
                 return NULL;
         asked.session_policy = policy;
+        /* What needs no permission is not worth two questions. */
+        asked.cut_others = policy && strcmp(policy, iam_cut_to_nothing) != 0;
         if (!anywhere_session(command, profile, &asked.anywhere, err))
                 return NULL;
-        return aws_settings_open(&asked, err);
+        struct aws_settings *settings = aws_settings_open(&asked, err);
+
+        if (settings)
+                warn_exposed(command, settings);
+        return settings;
 }
 
 bool

@@ -32,7 +32,9 @@ account_of_role(const struct command *command)
         const char *at = arn ? strstr(arn, ":iam::") : NULL;
 
         at = at ? at + strlen(":iam::") : NULL;
-        return at ? text_copy_length(at, strcspn(at, ":")) : NULL;
+        /* What is wrong with an ARN is said by who assumes the role. */
+        return at && strspn(at, "0123456789") == 12 && at[12] == ':' ? text_copy_length(at, 12)
+                                                                     : NULL;
 }
 
 /* Judged as it is. */

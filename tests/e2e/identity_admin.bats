@@ -2,6 +2,7 @@
 # The limited identity at AWS IAM: made, checked, rotated and deleted by an administrator; it may issue
 # and nothing else, and what is unknown of an identity is never taken for good.
 load common
+load iam
 
 TEMPLATE=arn:aws:acm-pca:::template
 
@@ -19,21 +20,6 @@ teardown() {
 
 # Debian's aws does not know AWS_ENDPOINT_URL.
 aws() { command aws --endpoint-url "$ENDPOINT" "$@"; }
-
-# query SERVICE VERSION ACTION NAME=VALUE…: a signed call, as the aws CLI makes it, but quicker.
-query() {
-        local parameter data=(--data-urlencode "Action=$3" --data-urlencode "Version=$2")
-        for parameter in "${@:4}"; do
-                data+=(--data-urlencode "$parameter")
-        done
-        curl -sf --max-time 20 --aws-sigv4 "aws:amz:us-east-1:$1" \
-                --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" "${data[@]}" "$ENDPOINT/"
-}
-
-iam() { query iam 2010-05-08 "$@"; }
-
-# all ELEMENT: the texts of these elements on stdin, a line each.
-all() { grep -o "<$1>[^<]*" | cut -d'>' -f2; }
 
 identity() { p11cert identity "$1" --output json "${@:2}"; }
 

@@ -182,8 +182,8 @@ what_sts_refuses_is_said_with_the_role_and_ends_no_order(void **state)
         write_file("credentials", 0600, BASE);
         write_file("config", 0600,
                    "[profile r]\nrole_arn = " ROLE("x") "\nsource_profile = base\n");
-        expect_error("r", ERROR_DENIED, "role " ROLE("x") ", AWS profile 'r'");
-        expect_error("r", ERROR_DENIED, "trust policy");
+        expect_error("r", ERROR_ROLE_DENIED, "role " ROLE("x") ", AWS profile 'r'");
+        expect_error("r", ERROR_ROLE_DENIED, "trust policy");
         expect_error("r", ERROR_CONFIG, "role " ROLE("x"));
         expect_error("r", ERROR_AWS_ANSWER, "role " ROLE("x"));
         expect_error("r", ERROR_AWS_ANSWER, "role " ROLE("x"));

@@ -10,7 +10,7 @@
 static void
 expect_narrowed(bool narrowed, const char *id, const char *why, unsigned asked)
 {
-        struct aws_options options = { .session_policy = "{}" };
+        struct aws_options options = { .session_policy = "{}", .cut_others = true };
         struct credentials found = { 0 };
         struct error err = { 0 };
 
@@ -74,7 +74,7 @@ static void
 without_a_policy_and_for_long_term_keys_nothing_is_asked(void **state)
 {
         SERVE({ .body = CALLER(SESSION_OF("issuer")) });
-        struct aws_options cut = { .session_policy = "{}" };
+        struct aws_options cut = { .session_policy = "{}", .cut_others = true };
 
         setenv("AWS_ACCESS_KEY_ID", "AKIDENV", 1);
         setenv("AWS_SECRET_ACCESS_KEY", "HUSH", 1);
@@ -89,7 +89,7 @@ a_web_identity_s_session_is_cut_as_well(void **state)
 {
         SERVE({ .body = SESSION("AssumeRoleWithWebIdentity", "ASIAWEB") });
         CLEANUP(free_cleanup) char *token = path_of("token");
-        struct aws_options options = { .session_policy = "{}" };
+        struct aws_options options = { .session_policy = "{}", .cut_others = true };
         struct credentials found = { 0 };
         struct error err = { 0 };
 
@@ -108,7 +108,7 @@ what_was_looked_at_is_what_the_client_gets_without_a_second_look(void **state)
 {
         SERVE({ .body = SESSION("AssumeRole", "ASIA1") },
               { .body = SESSION("AssumeRole", "ASIA2") });
-        struct aws_options options = { .profile = "r", .session_policy = "{}" };
+        struct aws_options options = { .profile = "r", .session_policy = "{}", .cut_others = true };
         struct credentials found = { 0 };
         struct error err = { 0 };
 
@@ -147,7 +147,7 @@ what_could_not_be_found_in_a_look_is_not_looked_for_twice(void **state)
         assert_non_null(settings);
         assert_null(credentials_look(settings, &err));
         err = (struct error){ 0 };
-        assert_refused(credentials_find(settings, &found, &err), err, ERROR_DENIED);
+        assert_refused(credentials_find(settings, &found, &err), err, ERROR_ROLE_DENIED);
         assert_int_equal(standin_requests(standin), 1);
         aws_settings_free(settings);
 }
