@@ -104,7 +104,11 @@ bool token_login_user(struct token *token, struct error *err) MUST_CHECK;
 
 /* -- keys --------------------------------------------------------------------------------- */
 
+struct openssl_home;
+
 struct key {
+        struct openssl_home
+                *home; /* of a key that OpenSSL reaches (openssl_key.h); or NULL, then: */
         struct token *token;
         unsigned epoch; /* of the token, when the handles were found */
         CK_OBJECT_HANDLE private_handle;
@@ -121,6 +125,11 @@ struct key {
 enum { CK_NO_HANDLE = 0 }; /* CK_INVALID_HANDLE, which p11-kit's header lacks */
 
 void key_cleanup(struct key **key);
+
+/* The other kind's part of key_free() and key_sign() (openssl_key.c). */
+void openssl_home_free(struct openssl_home *home);
+bool openssl_key_sign(const struct key *key, enum hash hash, struct view message,
+                      struct buf *signature, struct error *err) MUST_CHECK;
 
 /*
  * Make the handles valid again after the token was reopened: find the key by its id and public

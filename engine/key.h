@@ -1,9 +1,10 @@
 /*
  * The key engine: one private key, wherever it lives, and the objects beside it on its token.
  *
- * `struct key` is a public key, "sign this", and evidence.  The kinds behind it share one table of
- * functions: pkcs11 (a token's own function list).  A key is used by the thread that uses its
- * token; it must be freed before the token is closed.
+ * `struct key` is a public key, "sign this", and evidence.  Behind it stands a token's own function
+ * list (pkcs11), or OpenSSL with an ENGINE or a provider (openssl_key.h), which can sign and no
+ * more.  A key is used by the thread that uses its token; it must be freed before the token is
+ * closed.
  */
 #ifndef ENGINE_KEY_H
 #define ENGINE_KEY_H

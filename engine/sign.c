@@ -248,12 +248,31 @@ key_sign_once(struct key *key, enum hash hash, struct view message, struct buf *
         return attempt(key, hash, message, signature, &lost, err);
 }
 
+/* The same promise for a key that OpenSSL reaches. */
+static bool
+sign_by_openssl(const struct key *key, enum hash hash, struct view message, struct buf *signature,
+                struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf made = { 0 };
+
+        if (!openssl_key_sign(key, hash, message, &made, err))
+                return false;
+        if (!verifies(key, hash, message, view_buf(&made))) {
+                error_set(err, ERROR_KEY_LOST, "the key's signature is not that of its public key");
+                return error_about(err, "key %s", key->uri);
+        }
+        buf_set(signature, view_buf(&made));
+        return true;
+}
+
 bool
 key_sign(struct key *key, enum hash hash, struct view message, struct buf *signature,
          struct error *err)
 {
         bool lost = false;
 
+        if (key->home)
+                return sign_by_openssl(key, hash, message, signature, err);
         if (!key_refresh(key, err))
                 return error_about(err, "key %s", key->uri);
         if (attempt(key, hash, message, signature, &lost, err))

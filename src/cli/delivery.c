@@ -5,6 +5,7 @@
 
 #include "drive/deliver.h"
 #include "drive/hook.h"
+#include "engine/openssl_key.h"
 
 struct word_bit {
         const char *word;
@@ -36,6 +37,19 @@ read_bits(const struct option_value *value, const struct word_bit *words, size_t
         return true;
 }
 
+/* Nothing can be written to where OpenSSL reaches a key. */
+static bool
+files_alone(const struct options *options, struct wishes *wishes, struct error *err)
+{
+        bool asked = option_value(options, OPTION_STORE)->origin == ORIGIN_LINE;
+
+        if (asked && wishes->stores & STORE_TOKEN)
+                return error_set(err, ERROR_USAGE,
+                                 "--store token does not go with a key that OpenSSL reaches");
+        wishes->stores = STORE_FILES;
+        return true;
+}
+
 static bool
 read_stores(const struct options *options, struct wishes *wishes, struct error *err)
 {
@@ -54,6 +68,8 @@ read_stores(const struct options *options, struct wishes *wishes, struct error *
         if (!read_bits(option_value(options, OPTION_FORMAT), formats, ARRAY_LENGTH(formats),
                        &wishes->formats, err))
                 return error_advise(err, "it knows pem, der, p7b, p7b-pem and bundle");
+        if (openssl_key_is(wishes->key_uri))
+                return files_alone(options, wishes, err);
         if (wishes->stores & STORE_TOKEN && !wishes->token_uri && !wishes->key_uri) {
                 error_set(err, ERROR_USAGE, "--store token needs a token: --token URI");
                 return error_advise(err, "`p11cert token list` shows the tokens with their URIs");

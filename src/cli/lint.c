@@ -8,6 +8,7 @@
 #include "cli/anywhere.h"
 #include "cli/wish.h"
 #include "engine/pin.h"
+#include "engine/openssl_key.h"
 #include "engine/uri.h"
 #include "order/csr.h"
 #include "order/custom.h"
@@ -36,6 +37,12 @@ check_uri(const char *text, struct error *err)
         CLEANUP(uri_cleanup) struct uri *uri = uri_parse(text, err);
 
         return uri != NULL;
+}
+
+static bool
+check_key(const char *text, struct error *err)
+{
+        return openssl_key_is(text) ? openssl_key_check(text, err) : check_uri(text, err);
 }
 
 static bool
@@ -150,7 +157,7 @@ static const struct {
 } checks[] = {
         { OPTION_CA, check_ca },
         { OPTION_TOKEN, check_uri },
-        { OPTION_KEY, check_uri },
+        { OPTION_KEY, check_key },
         { OPTION_PIN_SOURCE, check_pin_source },
         { OPTION_KEY_TYPE, check_key_type },
         { OPTION_TEMPLATE, check_template },

@@ -9,6 +9,7 @@
 #include "cli/show.h"
 #include "cli/wish.h"
 #include "drive/ca.h"
+#include "engine/openssl_key.h"
 #include "engine/uri.h"
 #include "iam/write.h"
 #include "order/fill.h"
@@ -46,7 +47,7 @@ find_token(const struct command *command, struct order *order, bool *can_make, s
 
         if (can_make)
                 *can_make = true;
-        if (!uri)
+        if (!uri || openssl_key_is(uri))
                 return true;
         seen->type = can_make && makes ? wishes->key_type : KEY_NONE;
         if (!inquire(command, uri, wishes->module, false, look_at_token, seen, err))

@@ -28,6 +28,13 @@ bool wish_read(const struct options *options, bool needs_ca, struct order *order
 bool wish_read_row(const struct options *options, bool needs_ca, int64_t row, struct order *order,
                    struct error *err) MUST_CHECK;
 
+/*
+ * The part of it about the key's place (wish_token.c): token, key, module, endpoint, AWS profile.
+ * ERROR_USAGE
+ */
+bool wish_read_token(const struct options *options, struct wishes *wishes,
+                     struct error *err) MUST_CHECK;
+
 /* Is the name still open, so that the token has to be found before the order can be looked up? */
 bool wish_name_is_open(const struct wishes *wishes);
 

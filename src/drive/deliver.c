@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/file.h"
+#include "engine/openssl_key.h"
 #include "order/cert.h"
 #include "order/pem.h"
 
@@ -122,7 +123,13 @@ compose_readme(const struct order *order, struct buf *out)
         buf_format(out, "Certificate %s (serial %s), valid until %s; order %lld of p11cert.\n",
                    order->wishes.name, order->serial, clock_format(order->not_after, until),
                    (long long)order->number);
-        if (order->key_uri) {
+        if (openssl_key_is(order->key_uri)) {
+                buf_format(out,
+                           "Its private key is where OpenSSL reaches it: %s\n"
+                           "Servers take fullchain.pem (the certificate, then its issuers) and "
+                           "that key.\n",
+                           order->key_uri);
+        } else if (order->key_uri) {
                 buf_format(out, "Its private key is on the token and nowhere else: %s\n",
                            order->key_uri);
                 /* libp11 takes the whole file for the PIN, and each start is a try at the token. */

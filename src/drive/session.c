@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "engine/openssl_key.h"
 #include "engine/witness.h"
 
 enum { LOADS = 5, FIRST_PAUSE_US = 20 * 1000 };
@@ -70,6 +71,22 @@ session_open(const struct drive_options *options, const char *module, const char
         if (!*modules)
                 return load_and_open(options, path, uri, &login, modules, err);
         return token_open(*modules, uri, &login, err);
+}
+
+struct key *
+session_open_key(const struct drive_options *options, const char *module, const char *key_uri,
+                 struct error *err)
+{
+        CLEANUP(free_cleanup) char *guard = text_format("%s/pin-guard", options->state);
+        const struct token_login login = {
+                .source = options->pin,
+                .ask = options->ask,
+                .ask_context = options->ask_context,
+                .guard_folder = guard,
+                .retry_pin = options->retry_pin,
+        };
+
+        return openssl_key_open(key_uri, module, &login, err);
 }
 
 bool

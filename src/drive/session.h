@@ -18,6 +18,13 @@
 struct token *session_open(const struct drive_options *options, const char *module,
                            const char *token_uri, struct modules **modules, struct error *err);
 
+/*
+ * The key that OpenSSL reaches by `key_uri` (engine/openssl_key.h), with the same PIN source,
+ * prompt and guard.  module: as above, for an ENGINE that loads one.
+ */
+struct key *session_open_key(const struct drive_options *options, const char *module,
+                             const char *key_uri, struct error *err);
+
 /* The token signs something fresh; the certificate must verify it.  ERROR_NOT_PROVED. */
 bool session_test_signature(struct key *key, const struct certificate_facts *facts,
                             struct error *err) MUST_CHECK;

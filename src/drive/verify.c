@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "drive/deliver.h"
 #include "drive/session.h"
+#include "engine/openssl_key.h"
 #include "order/cert.h"
 
 enum { WITNESS_MS = 35 * 1000, DEFAULT_TOKEN_TIMEOUT_MS = 120 * 1000 };
@@ -160,23 +161,38 @@ prove_application(struct token *token, struct token_proof *proof)
                 add_failure(&proof->report, "application-view", &err, &proof->first);
 }
 
+/* `token` NULL: a key that OpenSSL reaches. */
+static struct key *
+find_key(struct token *token, const struct token_proof *proof, struct error *err)
+{
+        const struct order *order = proof->order;
+
+        if (!token)
+                return session_open_key(proof->options, order->wishes.module, order->wishes.key_uri,
+                                        err);
+        return key_find(token, view_buf(&order->key_id), NULL, view_buf(&order->spki), err);
+}
+
 static void
 prove_key(struct token *token, struct token_proof *proof)
 {
         const struct order *order = proof->order;
         struct certificate_facts facts = { 0 };
         struct error err = { 0 };
-        struct key *key =
-                key_find(token, view_buf(&order->key_id), NULL, view_buf(&order->spki), &err);
+        struct key *key = find_key(token, proof, &err);
 
         if (!key || !key_check(key, view_buf(&order->spki), &err)) {
                 add_failure(&proof->report, "token-key", &err, &proof->first);
                 key_free(key);
                 return;
         }
-        add_row(&proof->report, "token-key", PROOF_PASSED, "'%s' is on token '%s'",
-                order->key_label ? order->key_label : "the key",
-                order->token.label ? order->token.label : "?");
+        if (token)
+                add_row(&proof->report, "token-key", PROOF_PASSED, "'%s' is on token '%s'",
+                        order->key_label ? order->key_label : "the key",
+                        order->token.label ? order->token.label : "?");
+        else
+                add_row(&proof->report, "token-key", PROOF_PASSED, "OpenSSL finds %s",
+                        order->wishes.key_uri);
         if (certificate_facts_read(view_buf(&order->certificate), &facts, &err) &&
             session_test_signature(key, &facts, &err))
                 add_row(&proof->report, "test-signature", PROOF_PASSED,
@@ -193,6 +209,11 @@ prove_token(void *context, struct error *err)
         struct token_proof *proof = context;
         const struct order *order = proof->order;
         struct modules *modules = NULL;
+
+        if (!order->token.uri) {
+                prove_key(NULL, proof);
+                return true;
+        }
         struct token *token =
                 session_open(proof->options, order->wishes.module, order->token.uri, &modules, err);
 
@@ -255,7 +276,7 @@ drive_verify(const struct drive_options *options, const struct order *order,
         prove_dates(order, now, report, &first);
         prove_revocation(order, report, &first);
         prove_files(order, report, &first);
-        if (order->token.uri)
+        if (order->token.uri || openssl_key_is(order->wishes.key_uri))
                 prove_at_token(options, order, report, &first);
         else
                 add_row(report, "token-key", PROOF_SKIPPED,

@@ -8,6 +8,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "drive/session.h"
+#include "engine/openssl_key.h"
 #include "order/cert.h"
 #include "order/csr.h"
 #include "order/fill.h"
@@ -30,6 +31,7 @@ struct worker {
         const struct drive_options *options;
         char *module;
         char *token_uri;
+        bool by_openssl; /* `token_uri` is a key that OpenSSL reaches: there is no token */
         struct queue *inbox;
         struct queue *results;
         pthread_t thread;
@@ -103,6 +105,8 @@ check_identity(struct worker *worker, const struct work *work, struct error *err
 static bool
 need_token(struct worker *worker, struct work *work)
 {
+        if (worker->by_openssl)
+                return true;
         if (worker->token)
                 return check_identity(worker, work, &work->error);
         if (worker->spoiled && work->may_reload) {
@@ -203,6 +207,18 @@ close_token(struct worker *worker)
         worker->token = NULL;
 }
 
+static struct key *
+find_key(struct worker *worker, struct work *work)
+{
+        const struct order *order = work->order;
+
+        if (worker->by_openssl)
+                return session_open_key(worker->options, worker->module, worker->token_uri,
+                                        &work->error);
+        return key_find(worker->token, view_buf(&order->key_id), NULL, view_buf(&order->spki),
+                        &work->error);
+}
+
 /* The order's key: the handle that is held, or found by the recorded id, and still the same. */
 static struct key *
 need_key(struct worker *worker, struct work *work)
@@ -210,10 +226,9 @@ need_key(struct worker *worker, struct work *work)
         const struct order *order = work->order;
 
         if (!work->hold || !work->hold->key) {
-                struct key *key = key_find(worker->token, view_buf(&order->key_id), NULL,
-                                           view_buf(&order->spki), &work->error);
+                struct key *key = find_key(worker, work);
 
-                if (!key && work->error.kind == ERROR_KEY_ABSENT) {
+                if (!key && work->error.kind == ERROR_KEY_ABSENT && !worker->by_openssl) {
                         struct error absent = work->error;
 
                         error_set(&work->error, ERROR_KEY_LOST,
@@ -365,17 +380,18 @@ look_for_taken(struct worker *worker, struct work *work)
 }
 
 /*
+ * `facts` NULL: there is no token to tell of.
  * A serial number that is none of its own would tell two tokens' certificates apart by nothing.
  */
 static bool
 fill_in_token(const struct token_facts *facts, struct work *work)
 {
         const struct order *order = work->order;
-        bool is_identity = token_serial_is_identity(facts->serial);
+        bool is_identity = facts && token_serial_is_identity(facts->serial);
         const struct fill_facts known = {
                 .name = order->wishes.name,
                 .token_serial = is_identity ? facts->serial : NULL,
-                .token_label = facts->label,
+                .token_label = facts ? facts->label : NULL,
         };
 
         if (!order->wishes.unfilled)
@@ -384,9 +400,30 @@ fill_in_token(const struct token_facts *facts, struct work *work)
         return fill_wishes(&work->wishes, &known, &work->error);
 }
 
+/* The key is all there is: nothing is known of a token, and nothing has to be free. */
+static bool
+look_by_openssl(struct worker *worker, struct work *work)
+{
+        struct key *key =
+                session_open_key(worker->options, worker->module, worker->token_uri, &work->error);
+
+        if (!key)
+                return false;
+        hold_key(worker, work, key);
+        report_key(work, key);
+        if (!fill_in_token(NULL, work))
+                return false;
+        work->notes = text_format("nothing is known of where '%s' was made, and whether it can be "
+                                  "taken out; p11cert found that OpenSSL does not hand it out",
+                                  worker->token_uri);
+        return true;
+}
+
 static bool
 do_look(struct worker *worker, struct work *work)
 {
+        if (worker->by_openssl)
+                return look_by_openssl(worker, work);
         const struct wishes *wishes = &work->order->wishes;
         const struct token_facts *facts = token_facts(worker->token);
 
@@ -636,6 +673,7 @@ worker_start(const struct drive_options *options, const char *module, const char
         worker->options = options;
         worker->module = text_copy(module);
         worker->token_uri = text_copy(token_uri);
+        worker->by_openssl = openssl_key_is(token_uri);
         worker->inbox = queue_new();
         worker->results = results;
         if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
