@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "cli/delivery.h"
 #include "cli/pattern.h"
-#include "engine/uri.h"
 #include "order/csr.h"
 #include "order/custom.h"
 #include "order/field.h"
