@@ -36,6 +36,9 @@ character_read(const char **text)
         at++;
         for (; more > 0 && (*at & 0xc0) == 0x80; more--)
                 value = value << 6 | (*at++ & 0x3f);
+        /* What goes on without need belongs to it, so that the way back finds the same start. */
+        while ((*at & 0xc0) == 0x80)
+                at++;
         *text = (const char *)at;
         return value;
 }
@@ -298,7 +301,7 @@ sequence_matches(const char *pattern, const char *end, const char *text, const s
                         break;
                 do
                         at--;
-                while ((*at & 0xc0) == 0x80);
+                while (at > text && (*at & 0xc0) == 0x80);
         }
         return false;
 }

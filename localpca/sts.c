@@ -29,10 +29,12 @@ static bool
 sts_get_caller_identity(struct call *call)
 {
         const struct identity *caller = call->caller;
+        CLEANUP(free_cleanup) char *who = arn_part(caller->arn, 5);
+        const char *id = caller->user_id ? caller->user_id : caller->access_key_id;
 
         cJSON_AddStringToObject(call->output, "Arn", caller->arn);
         cJSON_AddStringToObject(call->output, "UserId",
-                                caller->user_id ? caller->user_id : caller->access_key_id);
+                                strcmp(who, "root") == 0 ? caller->account : id);
         cJSON_AddStringToObject(call->output, "Account", caller->account);
         return true;
 }

@@ -405,6 +405,19 @@ def assumed():
         policy("acm-pca:ListTags").replace("Allow", "Deny"))
     refused("AccessDeniedException", "with an explicit deny in an identity-based policy",
             f"acm-pca list-tags --certificate-authority-arn {CA}", by=session)
+    both = json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "acm-pca:ListPermissions", "Resource": "*"}]})
+    listing = f"acm-pca list-permissions --certificate-authority-arn {CA}"
+    aws(listing, by=session)
+    refused("AccessDeniedException", "with an explicit deny in a session policy", listing,
+            by=Keys.of(aws(assume + " --policy", both, by=clerk)))
+    bound = aws("iam create-policy --policy-name bound --policy-document", both)["Policy"]["Arn"]
+    aws("iam put-role-permissions-boundary --role-name issuer --permissions-boundary", bound)
+    refused("AccessDeniedException", "with an explicit deny in a permissions boundary", listing, by=session)
+    aws("iam update-assume-role-policy --role-name issuer --policy-document",
+        trust({"AWS": ACCOUNT}).replace("}]}", '}, {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}]}'))
+    refused("AccessDenied", denied + " with an explicit deny in a resource-based policy", assume, by=clerk)
     page("settings", "clock-offset=61m")
     refused("ExpiredTokenException", "is expired", "acm-pca list-certificate-authorities", by=session)
     refused("ExpiredToken", "is expired", "sts get-caller-identity", by=session)

@@ -15,6 +15,7 @@ import resource
 import socket
 import sys
 import time
+import urllib.parse
 import urllib.request
 
 from botocore.auth import SigV4Auth
@@ -133,6 +134,67 @@ def signed_json_kind():
     assert not answer or b" 500 " not in answer.split(b"\r\n", 1)[0], answer
 
 
+FORMS = {
+    "2010-05-08": ["CreateUser", "GetUser", "DeleteUser", "PutUserPolicy", "GetUserPolicy", "CreateAccessKey", "TagUser",
+                   "ListUsers", "CreateRole", "PutRolePolicy", "UpdateAssumeRolePolicy", "AttachUserPolicy", "CreatePolicy",
+                   "CreatePolicyVersion", "ListPolicies", "SimulatePrincipalPolicy", "SimulateCustomPolicy",
+                   "CreateVirtualMFADevice", "EnableMFADevice", "CreateOpenIDConnectProvider"],
+    "2011-06-15": ["AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken", "GetCallerIdentity",
+                   "GetAccessKeyInfo"],
+}
+DOCUMENT = (b'{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Action":["acm-pca:*","iam:Get*"],'
+            b'"Resource":"arn:aws:acm-pca:*:*:*","Condition":{"ForAllValues:StringLikeIfExists":'
+            b'{"aws:PrincipalTag/a":["${aws:username, \'x\'}*","?"]},"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}]}')
+TRUST = b'{"Statement":{"Effect":"Allow","Principal":{"AWS":["111122223333","*"]},"Action":["sts:AssumeRole","sts:TagSession"]}}'
+
+
+# What each field may well be: unknown ones are passed over, so that every operation finds its own.
+FIELDS = {
+    "UserName": b"u", "RoleName": b"u", "PolicyName": b"u", "PolicyDocument": DOCUMENT, "AssumeRolePolicyDocument": TRUST,
+    "Path": b"/a/", "Tags.member.1.Key": b"a", "Tags.member.1.Value": b"b", "MaxItems": b"2",
+    "PolicyArn": b"arn:aws:iam::111122223333:policy/a/u", "ActionNames.member.1": b"acm-pca:GetCertificate",
+    "PolicySourceArn": b"arn:aws:iam::111122223333:user/a/u", "ResourceArns.member.1": ca_arn.encode(),
+    "ContextEntries.member.1.ContextKeyName": b"acm-pca:TemplateArn", "PolicyInputList.member.1": DOCUMENT,
+    "ContextEntries.member.1.ContextKeyValues.member.1": b"x", "RoleArn": b"arn:aws:iam::111122223333:role/a/u",
+    "RoleSessionName": b"s1", "Policy": DOCUMENT, "DurationSeconds": b"900", "WebIdentityToken": b"e30.e30.e30",
+    "AccessKeyId": b"AKIAIOSFODNN7EXAMPLE", "Url": b"https://a", "ThumbprintList.member.1": b"0" * 40,
+    "VirtualMFADeviceName": b"u", "AuthenticationCode1": b"123456", "AuthenticationCode2": b"123456",
+}
+MORE = ["Marker", "Tags.member.2.Key", "SerialNumber", "TokenCode", "ExternalId", "VersionId", "ResourcePolicy"]
+
+
+def form_value():
+    """Never a name that the server's own users have: whoever signs has to stay."""
+    return random.choice([b"", b"u", b"v" * 70, b"1", b"0", b"-1", b"900", b"99999999999999999999", b"true", b"/", b"/a/",
+                          b"a/b", b"\xc3\xa9", b"\xff", b"arn:aws:iam::111122223333:role/u", b"arn:::::", b"arn:",
+                          b"arn:aws:iam::111122223333:user/u", b"arn:aws:iam::aws:policy/AWSPrivateCAUser", b"https://a",
+                          b"e30.e30.e30", b"123456", b"acm-pca:GetCertificate", b"*", DOCUMENT, TRUST,
+                          mangle(DOCUMENT), mangle(TRUST)])
+
+
+def signed_form_kind():
+    version = random.choice(list(FORMS))
+    fields = [(b"Action", random.choice(FORMS[version]).encode()), (b"Version", version.encode())]
+    likely_fields = dict(FIELDS)
+    for name in random.sample(list(FIELDS), random.randint(0, 3)):
+        del likely_fields[name]
+    for name in random.sample(list(FIELDS) + MORE, random.randint(0, 3)):
+        likely_fields[name] = form_value()
+    fields += [(name.encode(), value) for name, value in likely_fields.items()]
+    quote = urllib.parse.quote_from_bytes
+    body = "&".join(f"{quote(name)}={quote(value)}" for name, value in fields).encode()
+    if random.random() < 0.2:
+        body = mangle(body).replace(b"localpca-", b"x")
+    service = "iam" if version < "2011" else "sts"
+    request = AWSRequest("POST", f"http://{host}:{port}/", data=body, headers={
+        "Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
+    SigV4Auth(credentials, service, "us-east-1").add_auth(request)
+    head = f"POST / HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {len(body)}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    answer = send(head.encode() + b"\r\n" + body)
+    assert not answer or b" 500 " not in answer.split(b"\r\n", 1)[0], answer
+
+
 def ocsp_kind():
     body = bytes(random.randrange(256) for _ in range(random.randint(0, 300)))
     if random.random() < 0.5:
@@ -225,6 +287,7 @@ KINDS = {
     "random bytes": lambda: for_a_while(random_bytes_kind),
     "mangled requests": lambda: for_a_while(mangled_kind),
     "signed requests with odd JSON": lambda: for_a_while(signed_json_kind),
+    "signed forms of IAM and STS": lambda: for_a_while(signed_form_kind),
     "odd OCSP requests": lambda: for_a_while(ocsp_kind),
     "odd pages": lambda: for_a_while(pages_kind),
     "large bodies": large_bodies,

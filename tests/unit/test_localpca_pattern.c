@@ -96,6 +96,24 @@ bytes_that_are_no_utf8_are_read_to_their_end_and_no_further(void **state)
         }
 }
 
+/* A byte that only goes on, at the start: going back for the rest of the pattern ends there. */
+static void
+going_back_ends_where_the_text_starts(void **state)
+{
+        static const char *const texts[] = { "\x80", "\x80\x80", "\xc3\xa9\x80\x80",
+                                             "a\x80\x80"
+                                             "b",
+                                             "\xe2\x82" };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+                char *exact = text_copy(texts[i]); /* for the sanitizer to see its start */
+                assert_false(pattern_matches("[\\u0000-\\uFFFF]*x", exact));
+                assert_true(pattern_matches("[\\u0000-\\uFFFF]*", exact));
+                free(exact);
+        }
+}
+
 static void
 characters_are_counted_not_bytes(void **state)
 {
@@ -112,6 +130,7 @@ main(void)
                 cmocka_unit_test(a_long_string_is_matched_without_a_deep_stack),
                 cmocka_unit_test(a_long_run_of_groups_is_matched),
                 cmocka_unit_test(bytes_that_are_no_utf8_are_read_to_their_end_and_no_further),
+                cmocka_unit_test(going_back_ends_where_the_text_starts),
                 cmocka_unit_test(characters_are_counted_not_bytes),
         };
 
