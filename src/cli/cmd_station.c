@@ -344,6 +344,7 @@ read_birth(struct shift *shift, struct birth_plan *plan, struct error *err)
 /* Loading a module may take its time, or for ever. */
 struct load {
         char *path; /* NULL: the registry's */
+        char *name; /* only this one of them, or NULL */
         struct modules *modules;
 };
 
@@ -352,22 +353,30 @@ load_modules(void *context, struct error *err)
 {
         struct load *load = context;
 
-        load->modules = modules_open(load->path, NULL, NULL, err);
+        load->modules = modules_open(load->path, load->name, NULL, err);
         return load->modules != NULL;
 }
 
 static bool
-open_modules(const struct command *command, struct modules **modules, struct error *err)
+open_modules(const struct command *command, const char *filter, struct modules **modules,
+             struct error *err)
 {
+        CLEANUP(uri_cleanup) struct uri *uri = filter ? uri_parse(filter, err) : NULL;
+        const char *path = option_text(&command->options, OPTION_MODULE);
+
+        if (filter && !uri)
+                return error_about(err, "--token");
         struct load *load = memory_new(1, sizeof(*load));
 
-        load->path = text_copy(option_text(&command->options, OPTION_MODULE));
+        load->path = text_copy(path || !uri ? path : uri_module_path(uri));
+        load->name = text_copy(uri && !load->path ? uri_module_name(uri) : NULL);
         bool good = drive_guarded(load_modules, load, command_token_timeout_ms(command), err);
 
         if (drive_hangs())
                 return false;
         *modules = load->modules;
         free(load->path);
+        free(load->name);
         free(load);
         return good;
 }
@@ -406,13 +415,15 @@ run_station(struct shift *shift, struct aws_settings *aws, struct station_option
         };
         station_key_tell(key, !option_flag(&command->options, OPTION_ALLOW_SELF_RENEW),
                          &options->drive);
-        if (!open_modules(command, &modules, err))
+        if (!open_modules(command, options->filter, &modules, err))
                 return false;
         station_key_share(key, true);
         interrupt_catch();
         options->signals = interrupt_flag();
+        shift->face = face_new(command);
         bool good = station_run(options, &user, modules, result, err);
 
+        face_free(MOVE(shift->face));
         interrupt_release();
         station_key_share(key, false);
         return good;
@@ -490,9 +501,5 @@ cmd_station(struct command *command, struct error *err)
         plan.officer = shift.officer.data ? &shift.officer : NULL;
         plan.user = shift.pin.data ? &shift.pin : NULL;
         shift.ledger = ledger;
-        shift.face = face_new(command);
-        bool good = run_station(&shift, aws, &options, &result, err);
-
-        face_free(MOVE(shift.face));
-        return good && verdict(command, &result, err);
+        return run_station(&shift, aws, &options, &result, err) && verdict(command, &result, err);
 }

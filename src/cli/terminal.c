@@ -67,6 +67,8 @@ give_back(void)
                 return;
         put(leave, sizeof(leave) - 1);
         set_echo(true);
+        /* What was typed blindly is not for the shell that comes next. */
+        (void)tcflush(STDIN_FILENO, TCIFLUSH);
 }
 
 static void

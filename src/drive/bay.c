@@ -1,6 +1,7 @@
 /*
  * Readers: what the watchers see becomes tokens that are inserted and pulled.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -203,15 +204,36 @@ take_seat(struct station *station, struct watch *watch, const struct seat *seat)
         }
 }
 
+/* A reader that was unplugged took its token along. */
+static void
+unplug(struct station *station, const struct watch *watch, const struct sighting *sighting)
+{
+        struct bay **link = &station->bays;
+
+        while (*link) {
+                struct bay *bay = *link;
+
+                if (bay->watch != watch || bay->valid_from > watch->asks ||
+                    sighting_find(sighting, bay->slot_id)) {
+                        link = &bay->next;
+                        continue;
+                }
+                if (bay->present)
+                        pulled(station, bay);
+                if (bay->unit) {
+                        link = &bay->next;
+                        continue;
+                }
+                *link = bay->next;
+                token_facts_clear(&bay->facts);
+                free(bay);
+        }
+}
+
 void
 bays_take(struct station *station, struct watch *watch, const struct sighting *sighting)
 {
         for (size_t i = 0; i < sighting->count; i++)
                 take_seat(station, watch, &sighting->seats[i]);
-        /* A reader that was unplugged took its token along. */
-        for (struct bay *bay = station->bays; bay; bay = bay->next) {
-                if (bay->watch == watch && bay->present && bay->valid_from <= watch->asks &&
-                    !sighting_find(sighting, bay->slot_id))
-                        pulled(station, bay);
-        }
+        unplug(station, watch, sighting);
 }

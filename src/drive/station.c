@@ -45,8 +45,10 @@ station_has_quota(const struct station *station)
 
         if (!station->options->quota)
                 return true;
+        /* Those that are on their way to theirs have a claim on it. */
         for (const struct unit *unit = station->units; unit; unit = unit->next)
-                used += unit->step == UNIT_BIRTH || (unit->fresh && unit_is_busy(unit));
+                used += unit->step == UNIT_BIRTH || unit->step == UNIT_SCAN ||
+                        (unit->fresh && unit_is_busy(unit));
         return used < station->options->quota;
 }
 
@@ -114,7 +116,7 @@ ask_watch(struct station *station, struct watch *watch, int64_t now)
         if (now - watch->asked_ms < LOOK_EVERY_MS)
                 return;
         used = module_is_used(station, watch);
-        if (watch->failures >= FAILURES && now >= watch->restart_ms && !used) {
+        if (watch->failures >= FAILURES && now >= watch->restart_ms && !used && !watch->haunted) {
                 log_info("module-restart", "module=%s", watcher_module(watch->watcher));
                 watch->restarting = true;
                 ask(watch, now);
@@ -142,8 +144,10 @@ sighting_failed(struct station *station, struct watch *watch, const struct error
         int64_t pause = RESTART_FIRST_MS;
 
         if (watch->failures++ == 0)
-                station_tell(station, STATION_TROUBLE, 0, "%s: %s; it is started anew",
-                             watcher_module(watch->watcher), err->what);
+                station_tell(station, STATION_TROUBLE, 0, "%s: %s; %s",
+                             watcher_module(watch->watcher), err->what,
+                             watch->haunted ? "end the station and start it anew"
+                                            : "it is started anew");
         if (!watch->restarting)
                 return;
         watch->restarting = false;

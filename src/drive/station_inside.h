@@ -15,6 +15,7 @@ struct watch {
         bool looking; /* a sighting is on its way */
         bool seen;    /* one came */
         bool hangs;   /* it has been on its way for too long */
+        bool haunted; /* a thread was left behind inside it: it cannot be started anew */
         bool restarting;
         unsigned asks;     /* sightings asked for so far */
         unsigned failures; /* sightings in a row that failed */

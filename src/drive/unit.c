@@ -175,6 +175,21 @@ hold(struct station *station, struct unit *unit, const char *why)
                              unit_title(station, unit), why);
 }
 
+/* The conductor and the ledger know orders by their names. */
+static bool
+name_is_alone(const struct station *station, const struct order *order, struct error *err)
+{
+        for (const struct unit *unit = station->units; unit; unit = unit->next) {
+                if (!unit_is_busy(unit) || strcmp(unit->name, order->wishes.name) != 0)
+                        continue;
+                error_set(err, ERROR_ORDER_STATE, "another token here has the name %s", unit->name);
+                error_about(err, "token serial %s", unit->serial);
+                return error_advise(err, "names come from --name or the common name; let one have "
+                                         "{token.serial} in it");
+        }
+        return true;
+}
+
 static void
 begin_new(struct station *station, struct bay *bay, const char *scan)
 {
@@ -187,6 +202,11 @@ begin_new(struct station *station, struct bay *bay, const char *scan)
                         hold(station, unit, err.what);
                 else
                         unit_fail(station, unit, &err);
+                return;
+        }
+        if (!name_is_alone(station, order, &err)) {
+                order_free(order);
+                unit_fail(station, unit, &err);
                 return;
         }
         bind_order(order, &bay->facts);
@@ -379,6 +399,7 @@ turn_birth(struct station *station, struct unit *unit)
                 return;
         birth_free(MOVE(unit->birth));
         bay->valid_from = bay->watch->asks + 1;
+        bay->watch->haunted |= err.kind == ERROR_TOKEN_HANGS;
         if (state == BIRTH_FAILED) {
                 unit_fail(station, unit, &err);
                 return;
@@ -467,12 +488,20 @@ refuse_pin(struct station *station, struct unit *unit)
 }
 
 static void
+unit_foreign(struct station *station, struct unit *unit)
+{
+        unit_set(unit, UNIT_FOREIGN, "not a token for this station");
+        station_tell(station, STATION_TROUBLE, unit_bay_number(station, unit), "%s: %s",
+                     unit_title(station, unit), unit->doing);
+}
+
+static void
 identify(struct station *station, struct bay *bay)
 {
         struct unit *unit = bay->unit;
 
         if (station->filter && !uri_matches(station->filter, &bay->facts))
-                unit_set(unit, UNIT_FOREIGN, "not a token for this station");
+                unit_foreign(station, unit);
         else if (is_elsewhere(station, bay))
                 hold(station, unit, "another reader has a token with the same serial number");
         else if (token_is_blank(&bay->facts) || is_half_born(station, &bay->facts))

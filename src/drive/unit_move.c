@@ -168,6 +168,8 @@ stands_still(struct station *station, struct unit *unit)
                 return;
         }
         note_refusal(station, unit, &err);
+        if (err.kind == ERROR_TOKEN_HANGS && bay_of(station, unit))
+                bay_of(station, unit)->watch->haunted = true;
         if (err.kind == ERROR_NONE)
                 error_set(&err, ERROR_PENDING, "the order is %s", order_state_name(order->state));
         unit_fail(station, unit, &err);

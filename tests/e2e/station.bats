@@ -214,6 +214,31 @@ BIG_BACK='████████    ██████████  ██    
         logged 'OK +device-alpha: delivered'
 }
 
+@test "what is not for this station is left alone" {
+        local serial
+        serial=$(token_serial beta)
+        BROKEN=("C_GetTokenInfo rv=CKR_TOKEN_NOT_RECOGNIZED token=gamma" "change-serial=$serial token=alpha")
+        inserted beta gamma
+        station_start --token 'pkcs11:manufacturer=Nobody'
+        says 'beta: not a token for this station'
+        says 'FAIL +.*does not answer'
+        kill -INT "$STATION_PID"
+        station_ends 1
+        [ "$(counted C_Login)" = 0 ]
+        # Two that cannot be told apart: the second has to wait for the first one's leaving.
+        inserted alpha
+        station_start
+        says 'OK +device-alpha'
+        inserted alpha beta
+        says 'beta: another reader has a token with the same serial number'
+        kill -INT "$STATION_PID"
+        station_ends 0
+        inserted
+        station_start --until 2020-01-01T00:00:00Z
+        says 'the time is up'
+        station_ends 3
+}
+
 @test "AWS out of reach: orders wait, and it is said until when" {
         inserted
         station_start
