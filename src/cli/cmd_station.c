@@ -7,13 +7,13 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "cli/admit.h"
-#include "cli/anywhere.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/run.h"
 #include "cli/show.h"
+#include "cli/self_renew.h"
 #include "cli/station_face.h"
+#include "cli/station_rows.h"
 #include "cli/tokens.h"
 #include "cli/verbs.h"
 #include "cli/wish.h"
@@ -35,7 +35,7 @@ struct shift {
         struct secret pin;
         struct secret officer;
         struct pin_source officer_source;
-        struct buf root;
+        struct station_rows *rows; /* of --manifest, or NULL */
 };
 
 static void
@@ -46,7 +46,7 @@ shift_clear(struct shift *shift)
         secret_clear(&shift->pin);
         secret_clear(&shift->officer);
         pin_source_clear(&shift->officer_source);
-        buf_clear(&shift->root);
+        station_rows_free(shift->rows);
 }
 
 /* -- wishes ----------------------------------------------------------------------------------- */
@@ -100,11 +100,38 @@ name_is_free(struct shift *shift, const struct order *order, struct error *err)
                                  "{token.serial} in it");
 }
 
+/* A row's order; its name is free, or the row would not have been given. */
+static bool
+take_row(struct shift *shift, const struct token_facts *facts, const char *scan,
+         struct order **order, struct error *err)
+{
+        CLEANUP(order_cleanup) struct order *known = order_new();
+        CLEANUP(order_cleanup) struct order *fresh = NULL;
+        CLEANUP(buf_cleanup) struct buf used = { 0 };
+
+        know_token(known, facts);
+        fresh = station_rows_take(shift->rows, shift->ledger, facts, known, scan, err);
+        if (!fresh)
+                return false;
+        order_token_clear(&fresh->token);
+        if (scan)
+                wishes_add_attribute(&fresh->wishes, "scan", scan);
+        if (!wish_default(&fresh->wishes, shift->command->state, &used, err)) {
+                station_rows_give_back(shift->rows, fresh->wishes.name);
+                return false;
+        }
+        *order = MOVE(fresh);
+        return true;
+}
+
 static bool
 give_order(void *context, const struct token_facts *facts, const char *scan, struct order **order,
            struct error *err)
 {
         struct shift *shift = context;
+
+        if (shift->rows)
+                return take_row(shift, facts, scan, order, err);
         CLEANUP(order_cleanup) struct order *fresh = order_new();
 
         if (!wish_for(shift, facts, scan, fresh, err) || !name_is_free(shift, fresh, err))
@@ -116,8 +143,10 @@ give_order(void *context, const struct token_facts *facts, const char *scan, str
 static void
 give_back(void *context, const char *name)
 {
-        (void)context;
-        (void)name;
+        struct shift *shift = context;
+
+        if (shift->rows)
+                station_rows_give_back(shift->rows, name);
 }
 
 static bool
@@ -195,6 +224,18 @@ try_wishes(struct shift *shift, struct order *order, struct error *err)
         return wish_for(shift, &facts,
                         option_flag(&shift->command->options, OPTION_SCAN) ? "SCANNED" : NULL,
                         order, err);
+}
+
+/* A manifest is checked as a whole; without one, the options are. */
+static bool
+read_wishes(struct shift *shift, struct order *trial, struct error *err)
+{
+        const char *path = option_text(&shift->command->options, OPTION_MANIFEST);
+
+        if (!path)
+                return try_wishes(shift, trial, err);
+        shift->rows = station_rows_open(shift->command, path, err);
+        return shift->rows != NULL;
 }
 
 /* "17:30" is today's, or tomorrow's when that is over. */
@@ -381,14 +422,20 @@ open_modules(const struct command *command, const char *filter, struct modules *
         return good;
 }
 
+struct round {
+        struct shift *shift;
+        struct station_options *options;
+        struct station_result *result;
+};
+
+/* With what the conductor is to be called with; run_with() has made it. */
 static bool
-run_station(struct shift *shift, struct aws_settings *aws, struct station_options *options,
-            struct station_result *result, struct error *err)
+go(void *context, const struct drive_options *drive, struct error *err)
 {
-        struct command *command = shift->command;
-        struct station_key *key = anywhere_station(command, aws);
+        struct round *round = context;
+        struct shift *shift = round->shift;
         struct modules *modules = NULL;
-        struct station_user user = {
+        const struct station_user user = {
                 .order = give_order,
                 .give_back = give_back,
                 .label = give_label,
@@ -400,32 +447,39 @@ run_station(struct shift *shift, struct aws_settings *aws, struct station_option
                 .context = shift,
         };
 
-        options->drive = (struct drive_options){
-                .ledger = shift->ledger,
-                .aws = aws,
-                .state = command->state,
-                .pin = command_pin(command),
-                .ask = answer_with_pin,
-                .ask_context = shift,
-                .retry_pin = option_flag(&command->options, OPTION_RETRY_PIN),
-                .token_timeout_ms = command_token_timeout_ms(command),
-                .hook_timeout_ms = option_span(&command->options, OPTION_HOOK_TIMEOUT, 0),
-                .root = view_buf(&shift->root),
-                .local_ca = command_ca_is_local(aws),
-        };
-        station_key_tell(key, !option_flag(&command->options, OPTION_ALLOW_SELF_RENEW),
-                         &options->drive);
-        if (!open_modules(command, options->filter, &modules, err))
+        round->options->drive = *drive;
+        round->options->drive.ask = answer_with_pin;
+        round->options->drive.ask_context = shift;
+        if (!open_modules(shift->command, round->options->filter, &modules, err))
                 return false;
-        station_key_share(key, true);
-        interrupt_catch();
-        options->signals = interrupt_flag();
-        shift->face = face_new(command);
-        bool good = station_run(options, &user, modules, result, err);
+        round->options->signals = interrupt_flag();
+        shift->face = face_new(shift->command);
+        bool good = station_run(round->options, &user, modules, round->result, err);
 
         face_free(MOVE(shift->face));
+        return good;
+}
+
+/* `trial` has the wishes that say where AWS is. */
+static bool
+run_station(struct shift *shift, struct run *run, struct station_options *options,
+            const struct order *trial, struct station_result *result, struct error *err)
+{
+        const char *const cas[] = { trial->wishes.ca_arn };
+        const char *const templates[] = { trial->wishes.template_arn };
+        struct narrow_to to = { cas, 1, templates, 1 };
+        struct round round = { shift, options, result };
+        const struct drive_options more = { 0 };
+        CLEANUP(wishes_clear) struct wishes wishes = { 0 };
+
+        wish_adopt_endpoint(&shift->command->options, &wishes);
+        if (shift->rows)
+                station_rows_targets(shift->rows, &to);
+        self_renew(run);
+        interrupt_catch();
+        bool good = run_with(run, &to, &wishes, true, &more, go, &round, err);
+
         interrupt_release();
-        station_key_share(key, false);
         return good;
 }
 
@@ -462,7 +516,7 @@ begin(struct shift *shift, struct station_options *options, struct birth_plan *p
         options->scans = option_flag(&command->options, OPTION_SCAN);
         options->retry_failed = option_flag(&command->options, OPTION_RETRY_FAILED);
         if (!read_limits(command, options, err) || !read_hooks(command, options, err) ||
-            !command_root(command, &shift->root, err) || !try_wishes(shift, trial, err))
+            !read_wishes(shift, trial, err))
                 return false;
         if (option_flag(&command->options, OPTION_INIT)) {
                 if (!read_birth(shift, plan, err))
@@ -477,7 +531,7 @@ cmd_station(struct command *command, struct error *err)
 {
         CLEANUP(shift_clear) struct shift shift = { .command = command };
         CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
-        CLEANUP(aws_settings_cleanup) struct aws_settings *aws = NULL;
+        CLEANUP(run_cleanup) struct run run = { 0 };
         CLEANUP(order_cleanup) struct order *trial = order_new();
         CLEANUP(free_cleanup)
         char *filter = text_copy(option_text(&command->options, OPTION_TOKEN));
@@ -488,18 +542,13 @@ cmd_station(struct command *command, struct error *err)
 
         if (!begin(&shift, &options, &plan, trial, err))
                 return false;
-        const char *const cas[] = { trial->wishes.ca_arn };
-        const char *const templates[] = { trial->wishes.template_arn };
-        const struct narrow_to to = { cas, 1, templates, 1 };
-
-        aws = command_aws_for(command, trial->wishes.endpoint, trial->wishes.aws_profile, &to, err);
-        ledger = aws ? command_ledger(command, err) : NULL;
-        if (!ledger || !anywhere_prefetch(command, aws, err) ||
-            !admit(command, ledger, aws, &to, trial->wishes.region, err) ||
+        ledger = command_ledger(command, err);
+        if (!ledger || !run_open(&run, command, ledger, err) ||
             !ask_beforehand(&shift, options.birth != NULL, err))
                 return false;
         plan.officer = shift.officer.data ? &shift.officer : NULL;
         plan.user = shift.pin.data ? &shift.pin : NULL;
         shift.ledger = ledger;
-        return run_station(&shift, aws, &options, &result, err) && verdict(command, &result, err);
+        return run_station(&shift, &run, &options, trial, &result, err) &&
+               verdict(command, &result, err);
 }

@@ -263,6 +263,8 @@ static const struct option_row rows[] = {
                 .help = "make random PINs, and hand them to this program's standard input" },
         [OPTION_HOOK_TIMEOUT] = { "hook-timeout", OF_VERB, SPAN("TIME"), .scope = ANYWHERE,
                 .help = "kill a hook that takes longer", .fallback = "60s" },
+        [OPTION_MANIFEST] = { "manifest", OF_VERB, TEXT("FILE"),
+                .help = "take the wishes from the rows of a manifest, CSV or JSON lines" },
         [OPTION_ONCE] = { "once", OF_VERB, FLAG,
                 .help = "end when all tokens that are here are done" },
         [OPTION_INIT] = { "init", OF_VERB, FLAG,

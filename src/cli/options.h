@@ -121,6 +121,7 @@ enum option_id {
         OPTION_NEW_PIN_SOURCE,
         OPTION_PIN_HOOK,
         OPTION_HOOK_TIMEOUT,
+        OPTION_MANIFEST,
         OPTION_ONCE,
         OPTION_INIT,
         OPTION_QUOTA,

@@ -145,9 +145,10 @@ targets_clear(struct targets *targets)
 }
 
 bool
-run_drive(const struct run *run, const struct narrow_to *to, const struct wishes *wishes,
-          bool needs_ca, const struct drive_options *more, const struct drive_source *source,
-          struct error *err)
+run_with(const struct run *run, const struct narrow_to *to, const struct wishes *wishes,
+         bool needs_ca, const struct drive_options *more,
+         bool (*go)(void *context, const struct drive_options *options, struct error *err),
+         void *context, struct error *err)
 {
         const struct command *command = run->command;
         CLEANUP(aws_settings_cleanup)
@@ -176,10 +177,26 @@ run_drive(const struct run *run, const struct narrow_to *to, const struct wishes
         station_key_tell(station, !option_flag(&command->options, OPTION_ALLOW_SELF_RENEW),
                          &options);
         station_key_share(station, true);
-        bool good = drive_run(&options, source, err);
+        bool good = go(context, &options, err);
 
         station_key_share(station, false);
         return good;
+}
+
+static bool
+drive_source(void *context, const struct drive_options *options, struct error *err)
+{
+        const struct drive_source *const *source = context;
+
+        return drive_run(options, *source, err);
+}
+
+bool
+run_drive(const struct run *run, const struct narrow_to *to, const struct wishes *wishes,
+          bool needs_ca, const struct drive_options *more, const struct drive_source *source,
+          struct error *err)
+{
+        return run_with(run, to, wishes, needs_ca, more, drive_source, &source, err);
 }
 
 static bool

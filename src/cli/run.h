@@ -53,6 +53,14 @@ bool run_drive(const struct run *run, const struct narrow_to *to, const struct w
                struct error *err) MUST_CHECK;
 
 /*
+ * The same with somebody else who calls the conductor: `go` gets the options to do so.
+ */
+bool run_with(const struct run *run, const struct narrow_to *to, const struct wishes *wishes,
+              bool needs_ca, const struct drive_options *more,
+              bool (*go)(void *context, const struct drive_options *options, struct error *err),
+              void *context, struct error *err) MUST_CHECK;
+
+/*
  * Move one order and make it the command's answer; its error, if any, is the error.
  */
 bool run_one(struct run *run, struct error *err) MUST_CHECK;

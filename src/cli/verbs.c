@@ -121,7 +121,7 @@ static const struct verb verbs[] = {
                      "inserted.\nCtrl-C finishes what was begun; twice leaves at once.\n",
           .example = "p11cert station --ca arn:aws:acm-pca:… --pin-source file:/etc/p11cert/pin \\\n"
                      "        --subject 'CN=device-{token.serial}' --quota 250",
-          .options = OPTIONS_ARE(WISHES, OPTION_ROOT, OPTION_REQUIRE_LIMITED, OPTION_ONCE, OPTION_INIT, OPTION_QUOTA,
+          .options = OPTIONS_ARE(WISHES, OPTION_ROOT, OPTION_REQUIRE_LIMITED, OPTION_MANIFEST, OPTION_ONCE, OPTION_INIT, OPTION_QUOTA,
                                  OPTION_UNTIL, OPTION_SCAN, OPTION_PRE_HOOK, OPTION_POST_HOOK,
                                  OPTION_TOKEN_LABEL, OPTION_SO_PIN_SOURCE,
                                  OPTION_PIN_HOOK, OPTION_RETRY_FAILED, OPTION_NO_BELL),

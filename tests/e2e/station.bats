@@ -30,8 +30,9 @@ inserted() {
 # station_words OPTION…: the command, a word a line.
 station_words() {
         printf '%s\n' "$BUILD/p11cert" --no-prompt station --ca "$CA_ARN" --endpoint-url "$ENDPOINT" \
-                --module "$BREAKABLE" --pin-source "file:$SANDBOX/pin" \
-                --subject "${SUBJECT:-CN=device-{token.label\}}" "$@"
+                --module "$BREAKABLE" --pin-source "file:$SANDBOX/pin" "$@"
+        [[ " $* " == *" --manifest "* ]] ||
+                printf '%s\n' --subject "${SUBJECT:-CN=device-{token.label\}}"
 }
 
 # station_start OPTION…: in the background, its words in $SANDBOX/log, its answer in $SANDBOX/answer,
@@ -303,6 +304,46 @@ END
         [ "$(cat "$SANDBOX/hooks")" = "pre device-alpha alpha order= 7.
 post device-alpha $(fact .serial).
 post device-alpha $(fact .serial)." ]
+}
+
+@test "a row of the manifest: the token's own, the one that is scanned, or the next; none twice" {
+        cat >"$SANDBOX/rows.csv" <<END
+name,subject,token,attr.line
+d-1,CN={name} {token.serial},,1
+d-2,CN={name},pkcs11:serial=$(token_serial beta),2
+d-3,CN={name},,3
+d-4,CN={name},,4
+END
+        inserted beta
+        station_start --manifest "$SANDBOX/rows.csv" --quota 2
+        says 'OK +d-2'
+        inserted alpha beta
+        says 'OK +d-1'
+        station_ends 0
+        done_well show d-1
+        is ".subject == \"CN=d-1 $(token_serial alpha)\""
+        p11cert show d-1 | grep -q 'attributes *line=1'
+        # On another day the rows that have their certificates are passed over.
+        inserted beta gamma
+        station_start --manifest "$SANDBOX/rows.csv" --scan --quota 1
+        says 'DONE +done already: d-2'
+        echo 'D-2' >&7
+        says 'FAIL +gamma: no row of the manifest has the scanned name'
+        inserted beta
+        soon counted_lines ' out ' 1
+        echo 'd-1' >&7
+        inserted beta gamma
+        says 'FAIL +gamma: the scanned name has its certificate already'
+        inserted beta
+        soon counted_lines ' out ' 2
+        inserted beta gamma
+        echo ' d-4' >&7
+        says 'OK +d-4'
+        station_ends 10
+        [ "$(issued)" = 3 ]
+        printf 'name,subjcet\nd-1,CN=d-1\n' >"$SANDBOX/rows.csv"
+        refused input 2 p11cert station --output json --ca "$CA_ARN" --pin-source "file:$SANDBOX/pin" \
+                --manifest "$SANDBOX/rows.csv"
 }
 
 @test "blank tokens are initialised, others never, and each waits for its label to be scanned" {
