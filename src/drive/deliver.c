@@ -407,7 +407,8 @@ deliver_check(const struct order *order, struct error *err)
 void
 deliver_hook_facts(const struct order *order, struct hook_facts *facts)
 {
-        CLEANUP(free_cleanup) char *number = text_format("%lld", (long long)order->number);
+        CLEANUP(free_cleanup)
+        char *number = order->number ? text_format("%lld", (long long)order->number) : NULL;
         char not_before[CLOCK_TEXT];
         char not_after[CLOCK_TEXT];
         const struct {
@@ -422,8 +423,10 @@ deliver_hook_facts(const struct order *order, struct hook_facts *facts)
                 { "P11CERT_PLACE", order->wishes.place },
                 { "P11CERT_SERIAL", order->serial },
                 { "P11CERT_FINGERPRINT_SHA256", order->fingerprint },
-                { "P11CERT_NOT_BEFORE", clock_format(order->not_before, not_before) },
-                { "P11CERT_NOT_AFTER", clock_format(order->not_after, not_after) },
+                { "P11CERT_NOT_BEFORE",
+                  order->not_before ? clock_format(order->not_before, not_before) : "" },
+                { "P11CERT_NOT_AFTER",
+                  order->not_after ? clock_format(order->not_after, not_after) : "" },
                 { "P11CERT_CA_ARN", order->wishes.ca_arn },
                 { "P11CERT_CERTIFICATE_ARN", order->certificate_arn },
                 { "P11CERT_CERTIFICATE_FILE", order->file_certificate },

@@ -45,7 +45,10 @@ struct deliver_flush {
 bool deliver_flush(struct deliver_flush *flush, const struct order *order,
                    struct error *err) MUST_CHECK;
 
-/* What --deploy-hook is told of the order, as P11CERT_… variables; the caller clears them. */
+/*
+ * What hooks are told of the order, as P11CERT_… variables (P11CERT_HOOK says "deploy"), empty what
+ * is not known yet; the caller clears them.
+ */
 void deliver_hook_facts(const struct order *order, struct hook_facts *facts);
 
 /* Are the planned files there with the order's certificates?  ERROR_NOT_PROVED names the first. */

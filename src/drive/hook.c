@@ -56,6 +56,14 @@ hook_check(const char *program, struct error *err)
 
 /* -- facts ------------------------------------------------------------------------------------ */
 
+static bool
+is_variable(const char *entry, const char *name)
+{
+        size_t length = name ? strlen(name) : 0;
+
+        return name && strncmp(entry, name, length) == 0 && entry[length] == '=';
+}
+
 void
 hook_fact(struct hook_facts *facts, const char *name, const char *value)
 {
@@ -64,6 +72,13 @@ hook_fact(struct hook_facts *facts, const char *name, const char *value)
         for (char *c = text; *c; c++) {
                 if ((unsigned char)*c < ' ' || *c == 0x7F)
                         *c = '?';
+        }
+        for (size_t i = 0; i < facts->count; i++) {
+                if (!is_variable(facts->list[i], name))
+                        continue;
+                free(facts->list[i]);
+                facts->list[i] = text;
+                return;
         }
         facts->list = memory_grow(facts->list, facts->count + 1, sizeof(*facts->list));
         facts->list[facts->count++] = text;
@@ -76,14 +91,6 @@ hook_facts_clear(struct hook_facts *facts)
                 free(facts->list[i]);
         free(facts->list);
         *facts = (struct hook_facts){ 0 };
-}
-
-static bool
-is_variable(const char *entry, const char *name)
-{
-        size_t length = name ? strlen(name) : 0;
-
-        return name && strncmp(entry, name, length) == 0 && entry[length] == '=';
 }
 
 /* Does a fact have the variable's name?  Then the inherited one is left out. */

@@ -21,7 +21,10 @@ struct hook_facts {
         size_t count;
 };
 
-/* Add one; control characters in `value` become '?'.  NULL adds an empty value. */
+/*
+ * Add one, in the place of an earlier one of that name; control characters in `value` become '?'.
+ * NULL adds an empty value.
+ */
 void hook_fact(struct hook_facts *facts, const char *name, const char *value);
 void hook_facts_clear(struct hook_facts *facts);
 

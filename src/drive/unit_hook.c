@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "drive/deliver.h"
 #include "drive/station_inside.h"
 
 /* Says with the order whether the hook that comes after it has ended well. */
@@ -28,28 +29,14 @@ add_attributes(struct hook_facts *facts, const struct wishes *wishes)
         }
 }
 
-static void
-add_times(struct hook_facts *facts, const struct order *order)
-{
-        char text[CLOCK_TEXT];
-
-        hook_fact(facts, "P11CERT_NOT_BEFORE",
-                  order->not_before ? clock_format(order->not_before, text) : "");
-        hook_fact(facts, "P11CERT_NOT_AFTER",
-                  order->not_after ? clock_format(order->not_after, text) : "");
-}
-
-/* The facts of the order and of the token that lies in the reader. */
+/* The facts of the order, and of the token that lies in the reader. */
 static void
 gather_facts(const struct station *station, const struct bay *bay, const struct order *order,
              const char *which, struct hook_facts *facts)
 {
         CLEANUP(free_cleanup) char *uri = uri_of_token(&bay->facts);
-        char number[24] = "";
         char reader[12];
 
-        if (order->number)
-                snprintf(number, sizeof(number), "%lld", (long long)order->number);
         snprintf(reader, sizeof(reader), "%u", bay->number);
         const struct {
                 const char *name;
@@ -57,6 +44,7 @@ gather_facts(const struct station *station, const struct bay *bay, const struct 
         } rows[] = {
                 { "P11CERT_HOOK", which },
                 { "P11CERT_STATE", station->drive.state },
+                { "P11CERT_ORDER_STATE", order->number ? order_state_name(order->state) : "" },
                 { "P11CERT_READER", bay->reader },
                 { "P11CERT_READER_NUMBER", reader },
                 { "P11CERT_TOKEN_LABEL", bay->facts.label },
@@ -64,24 +52,11 @@ gather_facts(const struct station *station, const struct bay *bay, const struct 
                 { "P11CERT_TOKEN_MANUFACTURER", bay->facts.manufacturer },
                 { "P11CERT_TOKEN_MODEL", bay->facts.model },
                 { "P11CERT_TOKEN_URI", uri },
-                { "P11CERT_ORDER", number },
-                { "P11CERT_ORDER_NAME", order->wishes.name },
-                { "P11CERT_ORDER_STATE", number[0] ? order_state_name(order->state) : "" },
-                { "P11CERT_SUBJECT", order->wishes.subject },
-                { "P11CERT_HOLDER", order->wishes.holder },
-                { "P11CERT_PLACE", order->wishes.place },
-                { "P11CERT_CERTIFICATE_ARN", order->certificate_arn },
-                { "P11CERT_SERIAL", order->serial },
-                { "P11CERT_FINGERPRINT_SHA256", order->fingerprint },
-                { "P11CERT_FILE_CERTIFICATE", order->file_certificate },
-                { "P11CERT_FILE_CHAIN", order->file_chain },
-                { "P11CERT_FILE_FULLCHAIN", order->file_fullchain },
-                { "P11CERT_FILE_ROOT", order->file_root },
         };
 
+        deliver_hook_facts(order, facts);
         for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
                 hook_fact(facts, rows[i].name, rows[i].value);
-        add_times(facts, order);
         add_attributes(facts, &order->wishes);
 }
 

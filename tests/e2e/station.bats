@@ -275,12 +275,12 @@ counted_at_least() {
 @test "the hooks are told the facts, and one that fails is run again, and nothing else" {
         cat >"$SANDBOX/pre" <<'END'
 #!/bin/sh
-echo "pre $P11CERT_ORDER_NAME $P11CERT_TOKEN_LABEL order=$P11CERT_ORDER $P11CERT_ATTR_LINE." >>"$SANDBOX/hooks"
+echo "pre $P11CERT_NAME $P11CERT_TOKEN_LABEL order=$P11CERT_ORDER $P11CERT_ATTR_LINE." >>"$SANDBOX/hooks"
 END
         cat >"$SANDBOX/post" <<'END'
 #!/bin/sh
-echo "post $P11CERT_ORDER_NAME $P11CERT_SERIAL$AWS_SECRET_ACCESS_KEY." >>"$SANDBOX/hooks"
-[ -f "$P11CERT_FILE_CERTIFICATE" ] && [ -f "$SANDBOX/paper" ] || { echo "no paper"; exit 1; }
+echo "post $P11CERT_NAME $P11CERT_SERIAL$AWS_SECRET_ACCESS_KEY." >>"$SANDBOX/hooks"
+[ -f "$P11CERT_CERTIFICATE_FILE" ] && [ -f "$SANDBOX/paper" ] || { echo "no paper"; exit 1; }
 END
         chmod 700 "$SANDBOX/pre" "$SANDBOX/post"
         inserted alpha

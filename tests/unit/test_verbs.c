@@ -34,7 +34,7 @@ verbs_are_found_by_one_or_two_words_and_wrong_ones_name_the_nearest(void **state
                 { { "isue", "x" }, NULL, "'issue'" },
                 { { "ca", "lsit" }, NULL, "'ca list'" },
                 { { "ca", "--help" }, NULL, "second word" },
-                { { "batch", "x" }, NULL, "not in this version" },
+                { { "reconcile", "x" }, NULL, "not in this version" },
                 { { "token", "probe" }, NULL, "not in this version" },
                 { { "identity", "policy" }, "identity policy", NULL },
                 { { "permission", "create" }, NULL, "not in this version" },
