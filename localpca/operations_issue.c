@@ -11,7 +11,7 @@
 #include "localpca/spoil.h"
 #include "localpca/validity.h"
 
-enum { BACKDATE_SECONDS = 60 * 60, DAY_SECONDS = 24 * 60 * 60 };
+enum { BACKDATE_SECONDS = 60 * 60, DAY_SECONDS = 24 * 60 * 60, COMMON_NAME_MOST = 64 };
 
 /* -- IssueCertificate --------------------------------------------------------------------- */
 
@@ -101,6 +101,18 @@ state_check(struct call *call, const struct issuing *issuing)
                       "The certificate authority is not in a valid state for issuing certificates");
 }
 
+static int
+characters_of(const ASN1_STRING *string)
+{
+        uint8_t *text = NULL;
+        int len = ASN1_STRING_to_UTF8(&text, string), count = 0;
+
+        for (int i = 0; i < len; i++)
+                count += (text[i] & 0xc0) != 0x80;
+        OPENSSL_free(text);
+        return count;
+}
+
 static bool
 csr_check(struct call *call, struct issuing *issuing)
 {
@@ -119,6 +131,12 @@ csr_check(struct call *call, struct issuing *issuing)
             X509v3_get_ext_by_NID(issuing->csr_extensions, NID_subject_alt_name, -1) < 0)
                 return refuse(&call->refusal, "MalformedCSRException",
                               "The CSR has neither a subject nor a subject alternative name");
+        int at = X509_NAME_get_index_by_NID(issuing->subject, NID_commonName, -1);
+        if (at >= 0 && characters_of(X509_NAME_ENTRY_get_data(
+                               X509_NAME_get_entry(issuing->subject, at))) > COMMON_NAME_MOST)
+                return refuse(&call->refusal, "MalformedCSRException",
+                              "The common name of the CSR is longer than %d characters",
+                              COMMON_NAME_MOST);
         return true;
 }
 

@@ -87,6 +87,7 @@ crl_address(const struct pca *pca, const struct authority *authority)
 {
         static const char part[] = "CrlConfiguration";
         const char *cname = cJSON_GetStringValue(member(authority, part, "CustomCname"));
+        const char *bucket = cJSON_GetStringValue(member(authority, part, "S3BucketName"));
         const char *path = cJSON_GetStringValue(member(authority, part, "CustomPath"));
         CLEANUP(free_cleanup) char *partition = partition_file(authority);
         CLEANUP(free_cleanup) char *folder = NULL;
@@ -99,8 +100,11 @@ crl_address(const struct pca *pca, const struct authority *authority)
                 folder = text_format("%s%scrl", has_path ? path : "", has_path ? "/" : "");
         else
                 folder = has_path ? text_copy(path) : text_format("crl/%s", authority->id);
-        return text_format("%s%s/%s/%s%s", named ? "http://" : "", named ? cname : pca->plain_url,
-                           folder, is_partitioned(authority) ? partition : authority->id,
+        /* A bucket's name leads the path, as in S3's path-style addresses. */
+        return text_format("%s%s%s%s/%s/%s%s", named ? "http://" : "",
+                           named ? cname : pca->plain_url, !named && bucket ? "/" : "",
+                           !named && bucket ? bucket : "", folder,
+                           is_partitioned(authority) ? partition : authority->id,
                            is_partitioned(authority) ? "" : ".crl");
 }
 

@@ -15,6 +15,7 @@
 enum {
         CSR_MOST_BYTES = 32 * 1024, /* PEM; API reference, IssueCertificate */
         FRAME_BYTES = 64,           /* what stands around names, key and signature */
+        COMMON_NAME_MOST = 64,      /* of a CSR; User Guide, "Issuing" */
         STRONG_BITS = 112,
 };
 
@@ -90,11 +91,43 @@ check_size(const struct wishes *wishes, struct view csr, struct error *err)
         return error_advise(err, "ask for fewer names, or split them over several certificates");
 }
 
+static size_t
+characters(const char *text)
+{
+        size_t count = 0;
+
+        for (; *text; text++)
+                count += (*text & 0xc0) != 0x80;
+        return count;
+}
+
+/* One that we make ourselves is held by subject_parse(); somebody else's may be longer. */
+static bool
+check_common_name(struct view csr, struct error *err)
+{
+        const uint8_t *at = csr.data;
+        X509_REQ *request = csr.len ? d2i_X509_REQ(NULL, &at, (long)csr.len) : NULL;
+        CLEANUP(free_cleanup)
+        char *name = request ? subject_common_name(X509_REQ_get_subject_name(request)) : NULL;
+
+        X509_REQ_free(request);
+        ERR_clear_error();
+        if (!name || characters(name) <= COMMON_NAME_MOST)
+                return true;
+        error_set(err, ERROR_USAGE,
+                  "the common name of the CSR has %zu characters, and AWS Private CA takes %d",
+                  characters(name), COMMON_NAME_MOST);
+        error_about(err, "CN=%s", name);
+        return error_advise(err, "put the long name among the alternative names (up to 253 "
+                                 "characters), and a shorter one or none into the subject");
+}
+
 bool
 lint_wishes(const struct wishes *wishes, const struct template_facts *facts, struct view csr,
             struct error *err)
 {
-        return check_size(wishes, csr, err) && passthrough_check(wishes, facts, err);
+        return check_size(wishes, csr, err) && check_common_name(csr, err) &&
+               passthrough_check(wishes, facts, err);
 }
 
 /* -- a second look ------------------------------------------------------------------------------

@@ -222,14 +222,13 @@ add_row(const struct planned_from *from, const struct predicted_row *row,
                            sizeof(key_id));
                 break;
         case FIELD_CRL_POINTS:
-                url = text_format("URI:http://crl.example/crl%s.crl",
-                                  strrchr(from->wishes->ca_arn, '/'));
+                url = text_format("URI:%s", from->crl_url);
                 put_conf(list_add(list, "2.5.29.31", row->critical), NID_crl_distribution_points,
                          url);
                 break;
         case FIELD_INFORMATION_ACCESS:
-                put_conf(list_add(list, "1.3.6.1.5.5.7.1.1", row->critical), NID_info_access,
-                         "OCSP;URI:http://ocsp.example");
+                url = text_format("OCSP;URI:%s", from->ocsp_url);
+                put_conf(list_add(list, "1.3.6.1.5.5.7.1.1", row->critical), NID_info_access, url);
                 break;
         default:
                 break;

@@ -28,11 +28,11 @@ struct planned_from {
         struct view csr;
         const X509 *leaf;
         const X509 *root;
+        const char *crl_url, *ocsp_url; /* where the CA says that they are */
 };
 
 /*
- * The extensions of a plan, in its order.  CRLs are at crl.example, OCSP at ocsp.example.  Fails
- * the test where a row says what nobody understands.
+ * The extensions of a plan, in its order.  Fails the test where a row says what nobody understands.
  */
 void planned_extensions(const struct prediction *plan, const struct planned_from *from,
                         struct extension_list *out);
