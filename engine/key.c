@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decoded.h"
 #include "base/log.h"
 #include "engine/attributes.h"
 #include "engine/objects.h"
@@ -94,7 +95,6 @@ key_from_handles(struct token *token, CK_OBJECT_HANDLE private_handle,
                  CK_OBJECT_HANDLE public_handle, enum key_type type, struct view spki)
 {
         CLEANUP(key_cleanup) struct key *key = memory_new(1, sizeof(*key));
-        const unsigned char *at = spki.data;
 
         key->token = token;
         key->epoch = token->epoch;
@@ -103,9 +103,7 @@ key_from_handles(struct token *token, CK_OBJECT_HANDLE private_handle,
         key->type = type;
         buf_add(&key->spki, spki);
         /* A point that is not on its curve ends here. */
-        ERR_set_mark();
-        key->public_key = d2i_PUBKEY(NULL, &at, (long)spki.len);
-        (void)ERR_pop_to_mark();
+        key->public_key = decoded_key(spki);
         if (!key->public_key)
                 return NULL;
         /* As the token has them: some give keys labels of their own. */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decoded.h"
+
 static const struct {
         const char *name;
         bool ec;
@@ -123,15 +125,10 @@ key_type_of_key(const EVP_PKEY *key)
 enum key_type
 key_type_of_spki(struct view spki)
 {
-        const unsigned char *at = spki.data;
-        enum key_type type = KEY_NONE;
-        EVP_PKEY *key = spki.len ? d2i_PUBKEY(NULL, &at, (long)spki.len) : NULL;
+        EVP_PKEY *key = decoded_key(spki);
+        enum key_type type = key ? key_type_of_key(key) : KEY_NONE;
 
-        /* Something behind the key would be no part of it. */
-        if (key && at == spki.data + spki.len)
-                type = key_type_of_key(key);
         EVP_PKEY_free(key);
-        ERR_clear_error();
         return type;
 }
 

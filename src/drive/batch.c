@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/decoded.h"
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -22,6 +23,7 @@ enum {
         TURN_MS = 200,     /* a turn waits at most this long, so that signals are seen */
         MANY_RIDES = 16,   /* from here on turns are at least this far apart: */
         LEAST_TURN_MS = 4,
+        DECODED = 768,     /* keys, requests and certificates of what is in flight */
         FLUSHED_ALONE = 2, /* orders whose files are flushed one by one */
 };
 
@@ -354,6 +356,7 @@ static void
 give_work(struct conductor *conductor, struct ride *ride)
 {
         struct lane *lane = ride->lane;
+        struct error err = { 0 };
         struct worker *worker;
         struct work *work;
 
@@ -369,6 +372,13 @@ give_work(struct conductor *conductor, struct ride *ride)
         ride->worker = worker;
         ride->deed = DEED_NONE;
         work = work_new(ride->work_kind, ride_tag(ride), ride->order);
+        /* Read here, where it was decoded when it was judged: the token is not to wait for that. */
+        if (ride->work_kind == WORK_DELIVER &&
+            !certificate_facts_read(view_buf(&ride->order->certificate), &work->facts, &err)) {
+                work_free(work);
+                ride_stop(ride, &err);
+                return;
+        }
         work->hold = ride->hold;
         work->may_reload = lane->worker_count == 1 && !lane_shares_module(conductor->lanes, lane);
         if (ride->work_kind == WORK_RETIRE)
@@ -534,6 +544,7 @@ conductor_init(struct conductor *conductor, struct error *err)
         if (conductor->source->wake_fd)
                 watch(conductor->news_fd, conductor->source->wake_fd);
         read_boot_id(conductor);
+        decoded_remember(DECODED);
         network_open(conductor);
         return true;
 }

@@ -72,6 +72,7 @@ work_free(struct work *work)
         if (!work)
                 return;
         buf_clear(&work->old_certificate);
+        certificate_facts_clear(&work->facts);
         order_token_clear(&work->token);
         wishes_clear(&work->wishes);
         buf_clear(&work->key_id);
@@ -521,26 +522,20 @@ static bool
 do_deliver(struct worker *worker, struct work *work)
 {
         const struct order *order = work->order;
-        struct certificate_facts facts = { 0 };
+        const struct certificate_facts *facts = &work->facts;
         struct key *key = need_key(worker, work);
-        bool done = false;
 
-        if (!key)
+        if (!key || !session_test_signature(key, facts, &work->error))
                 return false;
-        if (!certificate_facts_read(view_buf(&order->certificate), &facts, &work->error))
+        failpoint("test-signature-made");
+        if ((order->wishes.stores & STORE_TOKEN) &&
+            !token_write_certificate(worker->token, view_buf(&order->certificate),
+                                     view_buf(&facts->subject_der), view_buf(&facts->issuer_der),
+                                     view_buf(&facts->serial_der), view_buf(&order->key_id),
+                                     order->key_label, &work->error))
                 return false;
-        done = session_test_signature(key, &facts, &work->error);
-        if (done)
-                failpoint("test-signature-made");
-        if (done && (order->wishes.stores & STORE_TOKEN))
-                done = token_write_certificate(
-                        worker->token, view_buf(&order->certificate), view_buf(&facts.subject_der),
-                        view_buf(&facts.issuer_der), view_buf(&facts.serial_der),
-                        view_buf(&order->key_id), order->key_label, &work->error);
-        if (done)
-                failpoint("certificate-written-to-token");
-        certificate_facts_clear(&facts);
-        return done;
+        failpoint("certificate-written-to-token");
+        return true;
 }
 
 static bool

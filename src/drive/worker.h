@@ -11,6 +11,7 @@
 #include "base/queue.h"
 #include "drive/batch.h"
 #include "engine/key.h"
+#include "order/cert.h"
 
 enum work_kind {
         WORK_LOOK, /* before PLANNED: is the token there, is the given id free, is the key there */
@@ -36,6 +37,7 @@ struct work {
         struct hold *hold;          /* in and out: the worker makes, changes and drops it */
         bool may_reload;            /* nobody else uses the module: it may be loaded anew */
         struct buf old_certificate; /* WORK_RETIRE: DER */
+        struct certificate_facts facts; /* WORK_DELIVER: of the order's certificate */
 
         /* results */
         struct error error;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decoded.h"
 #include "order/oid.h"
 #include "order/text_list.h"
 
@@ -86,11 +87,9 @@ request_of_wishes(const struct wishes *wishes, struct extensions *out)
 void
 request_content(const struct wishes *wishes, struct view csr, struct extensions *out)
 {
-        const uint8_t *at = csr.data;
-        X509_REQ *request = csr.len ? d2i_X509_REQ(NULL, &at, (long)csr.len) : NULL;
+        X509_REQ *request = decoded_request(csr);
 
         if (!request) {
-                ERR_clear_error();
                 request_of_wishes(wishes, out);
                 return;
         }
@@ -98,7 +97,6 @@ request_content(const struct wishes *wishes, struct view csr, struct extensions 
 
         extensions_read(list, out);
         sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
-        X509_REQ_free(request);
 }
 
 char *

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/decoded.h"
 #include "order/cert.h"
 #include "order/content.h"
 #include "order/field.h"
@@ -594,19 +595,6 @@ judge_all(struct judgement *judgement, struct view certificate, struct buf *path
         extensions_clear(&judgement->got);
 }
 
-static X509_REQ *
-read_request(struct view csr)
-{
-        const unsigned char *end = csr.data;
-        X509_REQ *request = csr.len ? d2i_X509_REQ(NULL, &end, (long)csr.len) : NULL;
-
-        if (request && end == csr.data + csr.len)
-                return request;
-        X509_REQ_free(request);
-        ERR_clear_error();
-        return NULL;
-}
-
 bool
 certificate_judge(const struct wishes *wishes, struct view certificate,
                   const struct certificate_expectation *expected, struct buf *path,
@@ -619,7 +607,7 @@ certificate_judge(const struct wishes *wishes, struct view certificate,
                 .expected = expected,
                 .facts = wishes->template_arn ? template_of_arn(wishes->template_arn) : NULL,
                 .certificate = x509_read(certificate),
-                .request = read_request(expected->csr),
+                .request = decoded_request(expected->csr),
                 .found = found,
         };
 
@@ -630,7 +618,6 @@ certificate_judge(const struct wishes *wishes, struct view certificate,
         else
                 judge_all(&judgement, certificate, &issuers);
         X509_free(judgement.certificate);
-        X509_REQ_free(judgement.request);
         ERR_clear_error();
         if (judgement.count == 0) {
                 buf_set(path, view_buf(&issuers));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decoded.h"
 #include "order/content.h"
 #include "order/csr.h"
 #include "order/name.h"
@@ -148,15 +149,12 @@ warn(struct warnings *warnings, const char *text)
 static void
 warn_of_request(struct warnings *warnings, struct view csr)
 {
-        const uint8_t *at = csr.data;
-        X509_REQ *request = csr.len ? d2i_X509_REQ(NULL, &at, (long)csr.len) : NULL;
+        X509_REQ *request = decoded_request(csr);
         int hash = NID_undef, bits = 0, type = NID_undef;
         BIGNUM *exponent = NULL;
 
-        if (!request) {
-                ERR_clear_error();
+        if (!request)
                 return;
-        }
         EVP_PKEY *key = X509_REQ_get0_pubkey(request);
 
         if (OBJ_find_sigid_algs(X509_REQ_get_signature_nid(request), &hash, &type) && hash &&
@@ -169,7 +167,6 @@ warn_of_request(struct warnings *warnings, struct view csr)
                 warn(warnings, "the RSA key's public exponent is below 65537, which FIPS 186-5 "
                                "does not allow");
         BN_free(exponent);
-        X509_REQ_free(request);
         ERR_clear_error();
 }
 

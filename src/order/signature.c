@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include "base/decoded.h"
 #include "order/cert.h"
 
 static const EVP_MD *
@@ -23,14 +24,7 @@ digest(enum hash hash)
 EVP_PKEY *
 signature_key(struct view spki)
 {
-        const unsigned char *end = spki.data;
-        EVP_PKEY *key = spki.len ? d2i_PUBKEY(NULL, &end, (long)spki.len) : NULL;
-
-        if (key && end == spki.data + spki.len)
-                return key;
-        EVP_PKEY_free(key);
-        ERR_clear_error();
-        return NULL;
+        return decoded_key(spki);
 }
 
 bool

@@ -5,27 +5,15 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/decoded.h"
 #include "order/der.h"
 
 X509 *
 x509_read(struct view der)
 {
-        const unsigned char *end = der.data;
-        unsigned char *again = NULL;
-
         if (der.len == 0 || der_sequence_length(der) != der.len)
                 return NULL;
-        X509 *certificate = d2i_X509(NULL, &end, (long)der.len);
-        int len = certificate ? i2d_X509(certificate, &again) : -1;
-
-        /* What OpenSSL writes is DER: BER that merely decodes does not come out the same. */
-        if (len < 0 || !view_equal(view_of(again, (size_t)len), der)) {
-                X509_free(certificate);
-                certificate = NULL;
-        }
-        OPENSSL_free(again);
-        ERR_clear_error();
-        return certificate;
+        return decoded_certificate(der);
 }
 
 void

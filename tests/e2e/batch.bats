@@ -60,7 +60,8 @@ until_issued() {
 all_once() {
         local label keys=0 ids certs
         for label in first second third; do
-                ids=$(TOKEN_LABEL=$label ids_of privkey | sort)
+                # SoftHSM, killed in the middle of a key, leaves objects without an id behind.
+                ids=$(TOKEN_LABEL=$label ids_of privkey | grep -vx -e - | sort)
                 certs=$(TOKEN_LABEL=$label ids_of cert | sort)
                 [ "$ids" = "$(sort -u <<<"$ids")" ] || return 1
                 [ "$ids" = "$certs" ] || { printf 'on %s: keys\n%s\ncertificates\n%s\n' $label "$ids" "$certs" >&2; return 1; }

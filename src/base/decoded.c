@@ -1,0 +1,201 @@
+#include "base/decoded.h"
+
+#include <openssl/err.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEAST = 32 };
+
+enum kind { KIND_KEY, KIND_CERTIFICATE, KIND_REQUEST };
+
+struct entry {
+        enum kind kind;
+        struct buf der;
+        void *object;
+};
+
+/* One thread's; the oldest gives way. */
+struct memory {
+        size_t size;
+        size_t next;
+        uint64_t *hashes; /* of the entries; looked through first */
+        struct entry *entries;
+};
+
+static pthread_key_t memory_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+entry_clear(struct entry *entry)
+{
+        switch (entry->kind) {
+        case KIND_KEY:
+                EVP_PKEY_free(entry->object);
+                break;
+        case KIND_CERTIFICATE:
+                X509_free(entry->object);
+                break;
+        case KIND_REQUEST:
+                X509_REQ_free(entry->object);
+                break;
+        }
+        buf_clear(&entry->der);
+        *entry = (struct entry){ 0 };
+}
+
+static void
+memory_free(void *pointer)
+{
+        struct memory *memory = pointer;
+
+        for (size_t i = 0; i < memory->size; i++)
+                entry_clear(&memory->entries[i]);
+        free(memory->entries);
+        free(memory->hashes);
+        free(memory);
+}
+
+static void
+make_key(void)
+{
+        if (pthread_key_create(&memory_key, memory_free) != 0)
+                abort();
+}
+
+void
+decoded_remember(size_t count)
+{
+        struct memory *memory = memory_new(1, sizeof(*memory));
+        struct memory *before;
+
+        pthread_once(&once, make_key);
+        before = pthread_getspecific(memory_key);
+        if (before)
+                memory_free(before);
+        memory->size = count > LEAST ? count : LEAST;
+        memory->hashes = memory_new(memory->size, sizeof(*memory->hashes));
+        memory->entries = memory_new(memory->size, sizeof(*memory->entries));
+        if (pthread_setspecific(memory_key, memory) != 0)
+                abort();
+}
+
+static struct memory *
+own_memory(void)
+{
+        struct memory *memory;
+
+        pthread_once(&once, make_key);
+        memory = pthread_getspecific(memory_key);
+        if (memory)
+                return memory;
+        decoded_remember(LEAST);
+        return pthread_getspecific(memory_key);
+}
+
+/* The ends of two of them hardly ever are the same: signatures and points on curves. */
+static uint64_t
+hash_of(enum kind kind, struct view der)
+{
+        uint64_t hash = UINT64_C(14695981039346656037) ^ kind ^ der.len << 8;
+        size_t from = der.len > 48 ? der.len - 48 : 0;
+
+        for (size_t i = from; i < der.len; i++)
+                hash = (hash ^ der.data[i]) * UINT64_C(1099511628211);
+        return hash ? hash : 1;
+}
+
+static void *
+find(const struct memory *memory, enum kind kind, struct view der, uint64_t hash)
+{
+        for (size_t i = 0; i < memory->size; i++) {
+                const struct entry *entry = &memory->entries[i];
+
+                if (memory->hashes[i] == hash && entry->kind == kind &&
+                    view_equal(view_buf(&entry->der), der))
+                        return entry->object;
+        }
+        return NULL;
+}
+
+static void *
+decode(enum kind kind, struct view der)
+{
+        const unsigned char *end = der.data;
+        unsigned char *again = NULL;
+        void *object = NULL;
+        bool good;
+
+        if (kind == KIND_KEY)
+                object = d2i_PUBKEY(NULL, &end, (long)der.len);
+        else if (kind == KIND_CERTIFICATE)
+                object = d2i_X509(NULL, &end, (long)der.len);
+        else
+                object = d2i_X509_REQ(NULL, &end, (long)der.len);
+        good = object && end == der.data + der.len;
+        /* What OpenSSL writes is DER: BER that merely decodes does not come out the same. */
+        if (good && kind == KIND_CERTIFICATE) {
+                int length = i2d_X509(object, &again);
+
+                good = length >= 0 && view_equal(view_of(again, (size_t)length), der);
+                OPENSSL_free(again);
+        }
+        if (!good) {
+                struct entry failed = { .kind = kind, .object = object };
+
+                entry_clear(&failed);
+                object = NULL;
+        }
+        ERR_clear_error();
+        return object;
+}
+
+/* The remembered object, which stays with the memory. */
+static void *
+recall(enum kind kind, struct view der)
+{
+        struct memory *memory = own_memory();
+        uint64_t hash = hash_of(kind, der);
+        void *object = der.len ? find(memory, kind, der, hash) : NULL;
+        struct entry *entry;
+
+        if (object || !der.len)
+                return object;
+        object = decode(kind, der);
+        if (!object)
+                return NULL;
+        entry = &memory->entries[memory->next];
+        entry_clear(entry);
+        entry->kind = kind;
+        entry->object = object;
+        buf_set(&entry->der, der);
+        memory->hashes[memory->next] = hash;
+        memory->next = (memory->next + 1) % memory->size;
+        return object;
+}
+
+EVP_PKEY *
+decoded_key(struct view spki)
+{
+        EVP_PKEY *key = recall(KIND_KEY, spki);
+
+        if (key)
+                EVP_PKEY_up_ref(key);
+        return key;
+}
+
+X509 *
+decoded_certificate(struct view der)
+{
+        X509 *certificate = recall(KIND_CERTIFICATE, der);
+
+        if (certificate)
+                X509_up_ref(certificate);
+        return certificate;
+}
+
+X509_REQ *
+decoded_request(struct view der)
+{
+        return recall(KIND_REQUEST, der);
+}
