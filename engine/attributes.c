@@ -47,6 +47,61 @@ attributes_add_bool(struct attributes *attributes, CK_ATTRIBUTE_TYPE type, bool 
 
 /* -- reading ------------------------------------------------------------------------------ */
 
+/* Room for ids, labels, curve names and points; the first has all the rest. */
+enum { GLANCE_PART = 136 };
+
+void
+attributes_glance(struct token *token, CK_OBJECT_HANDLE object, const CK_ATTRIBUTE_TYPE *types,
+                  size_t count)
+{
+        struct glance *glance = &token->glance;
+        size_t first = GLANCE_BYTES - (count - 1) * GLANCE_PART;
+        CK_ATTRIBUTE list[GLANCE_MOST];
+
+        assert(count && count <= GLANCE_MOST);
+        glance->object = CK_NO_HANDLE;
+        for (size_t i = 0; i < count; i++) {
+                size_t start = i ? first + (i - 1) * GLANCE_PART : 0;
+
+                glance->parts[i].type = types[i];
+                glance->parts[i].start = start;
+                list[i] = (CK_ATTRIBUTE){ types[i], glance->bytes + start,
+                                          i ? (CK_ULONG)GLANCE_PART : (CK_ULONG)first };
+        }
+        if (MODULE_CALL(token->module->calls->C_GetAttributeValue(token->session, object, list,
+                                                                  count)) != CKR_OK)
+                return;
+        for (size_t i = 0; i < count; i++) {
+                if (list[i].ulValueLen > (i ? GLANCE_PART : first))
+                        return;
+                glance->parts[i].length = list[i].ulValueLen;
+        }
+        glance->count = count;
+        glance->object = object;
+}
+
+void
+attributes_forget(struct token *token)
+{
+        token->glance.object = CK_NO_HANDLE;
+}
+
+/* Was it seen already?  Borrowed until attributes_forget(). */
+static bool
+seen(const struct token *token, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, struct view *out)
+{
+        const struct glance *glance = &token->glance;
+
+        for (size_t i = 0; object != CK_NO_HANDLE && glance->object == object && i < glance->count;
+             i++) {
+                if (glance->parts[i].type != type)
+                        continue;
+                *out = view_of(glance->bytes + glance->parts[i].start, glance->parts[i].length);
+                return true;
+        }
+        return false;
+}
+
 bool
 attribute_read(struct token *token, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
                struct buf *out)
@@ -55,6 +110,12 @@ attribute_read(struct token *token, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE t
         uint8_t small[512];
         CLEANUP(free_cleanup) uint8_t *large = NULL;
         CK_ATTRIBUTE attribute = { type, small, sizeof(small) };
+        struct view known;
+
+        if (seen(token, object, type, &known)) {
+                buf_set(out, known);
+                return true;
+        }
         CK_RV rv = MODULE_CALL(calls->C_GetAttributeValue(token->session, object, &attribute, 1));
 
         if (rv == CKR_BUFFER_TOO_SMALL) {
@@ -82,7 +143,12 @@ attribute_read_number(struct token *token, CK_OBJECT_HANDLE object, CK_ATTRIBUTE
 {
         CK_ULONG number = 0;
         CK_ATTRIBUTE attribute = { type, &number, sizeof(number) };
+        struct view known;
 
+        if (seen(token, object, type, &known) && known.len == sizeof(number)) {
+                memcpy(out, known.data, sizeof(number));
+                return true;
+        }
         if (MODULE_CALL(token->module->calls->C_GetAttributeValue(token->session, object,
                                                                   &attribute, 1)) != CKR_OK ||
             attribute.ulValueLen != sizeof(number))
@@ -96,7 +162,10 @@ attribute_read_bool(struct token *token, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_T
 {
         CK_BBOOL value = CK_FALSE;
         CK_ATTRIBUTE attribute = { type, &value, sizeof(value) };
+        struct view known;
 
+        if (seen(token, object, type, &known) && known.len == sizeof(value))
+                return known.data[0] ? KEY_ANSWER_YES : KEY_ANSWER_NO;
         if (MODULE_CALL(token->module->calls->C_GetAttributeValue(token->session, object,
                                                                   &attribute, 1)) != CKR_OK ||
             attribute.ulValueLen != sizeof(value))

@@ -32,6 +32,16 @@ bool attribute_read_number(struct token *token, CK_OBJECT_HANDLE object, CK_ATTR
 enum key_answer attribute_read_bool(struct token *token, CK_OBJECT_HANDLE object,
                                     CK_ATTRIBUTE_TYPE type);
 
+/*
+ * Read some attributes of an object with one call, where the module answers them all (each in at
+ * most its part of GLANCE_BYTES; the first may take what the others leave).  Until
+ * attributes_forget(), what is read of that object comes from there; anything else is asked for one
+ * by one, since a module that does not know one of them may fail them all.
+ */
+void attributes_glance(struct token *token, CK_OBJECT_HANDLE object, const CK_ATTRIBUTE_TYPE *types,
+                       size_t count);
+void attributes_forget(struct token *token);
+
 /* Handles of the objects that have these attributes; the caller frees `*handles`. */
 bool objects_search(struct token *token, const struct attributes *wanted,
                     CK_OBJECT_HANDLE **handles, size_t *count, struct error *err) MUST_CHECK;

@@ -66,12 +66,17 @@ static bool
 reads_back(struct token *token, CK_OBJECT_HANDLE object, struct view certificate, struct view id,
            struct error *err)
 {
+        static const CK_ATTRIBUTE_TYPE written[] = { CKA_VALUE, CKA_ID };
         CLEANUP(buf_cleanup) struct buf value = { 0 };
         CLEANUP(buf_cleanup) struct buf value_id = { 0 };
 
-        if (attribute_read(token, object, CKA_VALUE, &value) &&
-            attribute_read(token, object, CKA_ID, &value_id) &&
-            view_equal(view_buf(&value), certificate) && view_equal(view_buf(&value_id), id))
+        attributes_glance(token, object, written, ARRAY_LENGTH(written));
+        bool read = attribute_read(token, object, CKA_VALUE, &value) &&
+                    attribute_read(token, object, CKA_ID, &value_id);
+
+        attributes_forget(token);
+        if (read && view_equal(view_buf(&value), certificate) &&
+            view_equal(view_buf(&value_id), id))
                 return true;
         (void)MODULE_CALL(token->module->calls->C_DestroyObject(token->session, object));
         error_set(err, ERROR_TOKEN, "the certificate that was written reads back differently");

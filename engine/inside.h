@@ -44,6 +44,20 @@ CK_RV module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_fa
 
 enum { FRESH_IDS = 256 };
 
+/* Attributes of one object that were read with one call; see attributes_glance(). */
+enum { GLANCE_MOST = 8, GLANCE_BYTES = 2048 };
+
+struct glance {
+        CK_OBJECT_HANDLE object; /* CK_NO_HANDLE: there is none */
+        size_t count;
+        struct {
+                CK_ATTRIBUTE_TYPE type;
+                size_t start;
+                size_t length;
+        } parts[GLANCE_MOST];
+        uint8_t bytes[GLANCE_BYTES];
+};
+
 struct token {
         struct module *module;
         CK_SESSION_HANDLE session;
@@ -63,7 +77,8 @@ struct token {
         CK_MECHANISM_TYPE *mechanisms; /* read once */
         CK_ULONG mechanism_count;
         bool mechanisms_known;
-        int rung[2];     /* the rung of the ladder that worked: RSA, EC; -1 none yet */
+        int rung[2]; /* the rung of the ladder that worked: RSA, EC; -1 none yet */
+        struct glance glance;
         unsigned writes; /* objects made: a vague failure after them suggests a full token */
 
         /* Digests of ids under which a pair was made here and no certificate was written yet:

@@ -94,6 +94,16 @@ struct key *
 key_from_handles(struct token *token, CK_OBJECT_HANDLE private_handle,
                  CK_OBJECT_HANDLE public_handle, enum key_type type, struct view spki)
 {
+        static const CK_ATTRIBUTE_TYPE told[] = {
+                CKA_LABEL,
+                CKA_ID,
+                CKA_LOCAL,
+                CKA_SENSITIVE,
+                CKA_EXTRACTABLE,
+                CKA_ALWAYS_SENSITIVE,
+                CKA_NEVER_EXTRACTABLE,
+                CKA_ALWAYS_AUTHENTICATE,
+        };
         CLEANUP(key_cleanup) struct key *key = memory_new(1, sizeof(*key));
 
         key->token = token;
@@ -106,11 +116,13 @@ key_from_handles(struct token *token, CK_OBJECT_HANDLE private_handle,
         key->public_key = decoded_key(spki);
         if (!key->public_key)
                 return NULL;
+        attributes_glance(token, private_handle, told, ARRAY_LENGTH(told));
         /* As the token has them: some give keys labels of their own. */
         (void)attribute_read(token, private_handle, CKA_ID, &key->id);
         key->label = object_label(token, private_handle);
         key->uri = uri_of_object(&token->facts, view_buf(&key->id), key->label, "private");
         read_evidence(key);
+        attributes_forget(token);
         return MOVE(key);
 }
 

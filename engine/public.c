@@ -186,8 +186,8 @@ read_rsa(struct token *token, CK_OBJECT_HANDLE object, enum key_type *type, stru
 
 /* -- both --------------------------------------------------------------------------------- */
 
-bool
-spki_read(struct token *token, CK_OBJECT_HANDLE object, enum key_type *type, struct buf *spki)
+static bool
+read_either(struct token *token, CK_OBJECT_HANDLE object, enum key_type *type, struct buf *spki)
 {
         CK_ULONG kind = 0;
 
@@ -196,6 +196,18 @@ spki_read(struct token *token, CK_OBJECT_HANDLE object, enum key_type *type, str
         if (kind == CKK_EC)
                 return read_ec(token, object, type, spki);
         return kind == CKK_RSA && read_rsa(token, object, type, spki);
+}
+
+bool
+spki_read(struct token *token, CK_OBJECT_HANDLE object, enum key_type *type, struct buf *spki)
+{
+        static const CK_ATTRIBUTE_TYPE of_ec[] = { CKA_EC_POINT, CKA_EC_PARAMS, CKA_KEY_TYPE };
+
+        attributes_glance(token, object, of_ec, ARRAY_LENGTH(of_ec));
+        bool done = read_either(token, object, type, spki);
+
+        attributes_forget(token);
+        return done;
 }
 
 enum key_type

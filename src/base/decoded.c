@@ -1,7 +1,9 @@
 #include "base/decoded.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +120,60 @@ find(const struct memory *memory, enum kind kind, struct view der, uint64_t hash
         return NULL;
 }
 
+/*
+ * An uncompressed point on a named curve, as nearly every key is: what stands in front of it is the
+ * same for all (RFC 5480), and a key is made of it without OpenSSL's looking for a decoder.
+ */
+static const struct {
+        const char *group;
+        uint8_t head[27];
+        size_t head_length;
+        size_t length;
+} curves[] = {
+        { "P-256",
+          { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+            0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00 },
+          26,
+          91 },
+        { "P-384",
+          { 0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
+            0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00 },
+          23,
+          120 },
+};
+
+static EVP_PKEY *
+key_on_curve(struct view spki)
+{
+        EVP_PKEY *key = NULL;
+        size_t i = 0;
+
+        while (i < ARRAY_LENGTH(curves) &&
+               (spki.len != curves[i].length || spki.data[curves[i].head_length] != 0x04 ||
+                memcmp(spki.data, curves[i].head, curves[i].head_length) != 0))
+                i++;
+        if (i == ARRAY_LENGTH(curves))
+                return NULL;
+        EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+        uint8_t point[97];
+        size_t length = spki.len - curves[i].head_length;
+        char group[8];
+
+        memcpy(point, spki.data + curves[i].head_length, length);
+        snprintf(group, sizeof(group), "%s", curves[i].group);
+        OSSL_PARAM params[] = {
+                OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+                OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, length),
+                OSSL_PARAM_construct_end(),
+        };
+
+        if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
+            EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+                key = NULL;
+        EVP_PKEY_CTX_free(context);
+        return key;
+}
+
 static void *
 decode(enum kind kind, struct view der)
 {
@@ -126,7 +182,9 @@ decode(enum kind kind, struct view der)
         void *object = NULL;
         bool good;
 
-        if (kind == KIND_KEY)
+        if (kind == KIND_KEY && (object = key_on_curve(der)))
+                end += der.len;
+        else if (kind == KIND_KEY)
                 object = d2i_PUBKEY(NULL, &end, (long)der.len);
         else if (kind == KIND_CERTIFICATE)
                 object = d2i_X509(NULL, &end, (long)der.len);

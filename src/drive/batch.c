@@ -22,7 +22,7 @@ enum {
         FIRST_WINDOW = 8,  /* the same until a first certificate was issued */
         TURN_MS = 200,     /* a turn waits at most this long, so that signals are seen */
         MANY_RIDES = 16,   /* from here on turns are at least this far apart: */
-        LEAST_TURN_MS = 4,
+        LEAST_TURN_MS = 8,
         DECODED = 768,     /* keys, requests and certificates of what is in flight */
         FLUSHED_ALONE = 2, /* orders whose files are flushed one by one */
 };

@@ -34,9 +34,9 @@ struct work {
 
         /* inputs */
         const struct order *order;
-        struct hold *hold;          /* in and out: the worker makes, changes and drops it */
-        bool may_reload;            /* nobody else uses the module: it may be loaded anew */
-        struct buf old_certificate; /* WORK_RETIRE: DER */
+        struct hold *hold;              /* in and out: the worker makes, changes and drops it */
+        bool may_reload;                /* nobody else uses the module: it may be loaded anew */
+        struct buf old_certificate;     /* WORK_RETIRE: DER */
         struct certificate_facts facts; /* WORK_DELIVER: of the order's certificate */
 
         /* results */
