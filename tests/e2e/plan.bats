@@ -24,26 +24,6 @@ plan() {
 # foretold FIELD: its value in the plan in $output; "" where there is no such row.
 foretold() { jq -r --arg field "$1" '[.plan.rows[] | select(.field == $field) | .value] | first // ""' <<<"$output"; }
 
-# foretold_extension FIELD: "critical: value", as it reads in openssl's words for usages.
-foretold_extension() {
-        jq -r --arg field "$1" '[.plan.rows[] | select(.field == $field) |
-                (if .critical then "critical: " else "" end) + .value] | first // ""' <<<"$output"
-}
-
-# got_extension FILE NAME: the same of a certificate, with our short names.
-got_extension() {
-        openssl x509 -in "$1" -noout -ext "$2" 2>/dev/null | awk '
-                NR == 1 { head = /critical/ ? "critical: " : "" }
-                NR > 1 { sub(/^ +/, ""); sub(/ +$/, ""); text = text (text ? ", " : "") $0 }
-                END { if (NR > 1) print head text }' | sed -e 's/Digital Signature/digitalSignature/' \
-                -e 's/Non Repudiation/nonRepudiation/' -e 's/Key Encipherment/keyEncipherment/' \
-                -e 's/Key Agreement/keyAgreement/' -e 's/TLS Web Server Authentication/serverAuth/' \
-                -e 's/TLS Web Client Authentication/clientAuth/' -e 's/Code Signing/codeSigning/' \
-                -e 's/OCSP Signing/OCSPSigning/' -e 's/E-mail Protection/emailProtection/' \
-                -e 's/Microsoft Smartcard Login/smartCardLogin/' -e 's/DNS:/dns:/g' \
-                -e 's/IP Address:/ip:/g' -e 's/Policy: //'
-}
-
 # nothing_made: neither a key, nor an order, nor a certificate.
 nothing_made() {
         [ -z "$(ids_of privkey)" ] && [ "$(issued)" = 0 ] || return 1
