@@ -222,6 +222,20 @@ complete_error(const struct command *command, const struct error *err)
         return complete;
 }
 
+enum { PLUGIN_UNKNOWN = 3 };
+
+/* A plugin's first line is all that a monitoring system shows. */
+static int
+finish_plugin(struct command *command, const struct error *err)
+{
+        if (err->kind == ERROR_NONE)
+                return command->status;
+        buf_clear(&command->text);
+        buf_format(&command->text, "P11CERT UNKNOWN - %s%s%s\n", err->what,
+                   err->about[0] ? ": " : "", err->about);
+        return PLUGIN_UNKNOWN;
+}
+
 int
 command_finish(struct command *command, const struct error *given)
 {
@@ -229,6 +243,8 @@ command_finish(struct command *command, const struct error *given)
         const struct error *err = &complete;
         int status = error_exit_status(err->kind);
 
+        if (command->verb && command->verb->plugin)
+                status = finish_plugin(command, err);
         if (command->output == OUTPUT_TEXT)
                 fputs(buf_text(&command->text), stream_answer());
         else

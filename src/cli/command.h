@@ -46,6 +46,7 @@ struct verb {
         size_t most;
         unsigned statuses; /* bits: exit statuses it is known for, besides 0, 1 and 2 */
         enum answer_shape shape;
+        bool plugin;  /* exit statuses are those of a Nagios plugin: whatever fails is 3, unknown */
         bool lenient; /* runs with a configuration that has problems, and tells them */
         bool plain;   /* reads neither configuration nor P11CERT_… variables */
         bool (*run)(struct command *command, struct error *err);
@@ -66,6 +67,7 @@ struct command {
         struct pin_source pin;
         struct anywhere_login *anywhere; /* how this machine logs in to AWS by itself, or NULL */
 
+        int status;      /* of a plugin that did not fail */
         cJSON *answer;   /* for JSON output; "error" is added to it on failure */
         struct buf text; /* for text output */
         bool streaming;  /* orders are being printed one after the other */

@@ -70,9 +70,15 @@ add_group(struct buf *out, const char *head, enum option_group group)
 }
 
 static void
-add_statuses(struct buf *out, unsigned statuses)
+add_statuses(struct buf *out, unsigned statuses, bool plugin)
 {
+        static const char *const words[] = { "ok", "warning", "critical", "unknown" };
+
         buf_add_text(out, "\nExit status:\n");
+        for (unsigned i = 0; plugin && i < ARRAY_LENGTH(words); i++)
+                buf_format(out, "  %-3u %s\n", i, words[i]);
+        if (plugin)
+                return;
         for (unsigned i = 0; i < EXIT_STATUSES; i++) {
                 if (i < 3 || statuses & (1U << i))
                         buf_format(out, "  %-3u %s\n", i, exit_status_text(i));
@@ -98,7 +104,7 @@ help_program(struct buf *out)
         for (size_t i = 0; verb_at(i); i++)
                 add_verb_line(out, verb_at(i));
         add_group(out, "Global options", GROUP_GLOBAL);
-        add_statuses(out, ~0U);
+        add_statuses(out, ~0U, false);
         buf_add_text(out, "\n`p11cert VERB --help` tells more; so do p11cert(1) and "
                           "p11cert-VERB(1).\n");
 }
@@ -140,5 +146,5 @@ help_verb(struct buf *out, const struct verb *verb)
                 add_group(out, "AWS options", GROUP_AWS);
         add_group(out, "Global options", GROUP_GLOBAL);
         buf_format(out, "\nExample:\n  %s\n", verb->example);
-        add_statuses(out, verb->statuses);
+        add_statuses(out, verb->statuses, verb->plugin);
 }

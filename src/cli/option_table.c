@@ -196,6 +196,8 @@ static const struct option_row rows[] = {
                 .help = "only orders in this state; repeatable" },
         [OPTION_WITHIN] = { "within", OF_VERB, SPAN("TIME"), .scope = GENERAL,
                 .help = "what expires within this time, such as 30d" },
+        [OPTION_CRITICAL] = { "critical", OF_VERB, SPAN("TIME"), .scope = GENERAL,
+                .help = "check: what ends within this time is critical", .fallback = "7d" },
         [OPTION_ON_TOKEN] = { "on-token", OF_VERB, TEXT("TOKEN"),
                 .help = "only keys on the token with this serial number or label" },
         [OPTION_DUE] = { "due", OF_VERB, FLAG, .help = "everything that `due` lists" },

@@ -89,6 +89,7 @@ enum option_id {
         OPTION_OVERRIDE,
         OPTION_IN_STATE,
         OPTION_WITHIN,
+        OPTION_CRITICAL,
         OPTION_ON_TOKEN,
         OPTION_DUE,
         OPTION_REASON,

@@ -146,6 +146,16 @@ static const struct verb verbs[] = {
           .statuses = S(3) | S(12),
           .fallbacks = FALLBACKS_ARE({ OPTION_WITHIN, "30d" }),
           .run = cmd_due },
+        { .name = "check", .usage = "",
+          .summary = "what is due or stands still, for Nagios and its kin",
+          .details = "One line, performance data, then a line for each order.  Warning: due, or "
+                     "interrupted;\ncritical: expired, or within --critical; unknown: whatever "
+                     "keeps it from telling.\n",
+          .example = "p11cert check --within 30d --critical 7d",
+          .options = OPTIONS_ARE(OPTION_WITHIN, OPTION_CRITICAL, OPTION_CA, OPTION_HOLDER,
+                                 OPTION_PLACE, OPTION_ON_TOKEN),
+          .plugin = true, .fallbacks = FALLBACKS_ARE({ OPTION_WITHIN, "30d" }),
+          .run = cmd_check },
         { .name = "verify", .usage = "[ORDER…]", .groups = TOKEN | AWS,
           .summary = "hold token and files against the ledger",
           .details = "Without ORDER: everything that is delivered or installed.\n",
@@ -344,7 +354,7 @@ static const struct verb verbs[] = {
 
 /* Verbs of the contract that this version does not have. */
 static const char *const later[] = {
-        "check", "install", "retire", "track", "reconcile", "report",
+        "install", "retire", "track", "reconcile", "report",
         "audit export", "token probe",
         "key generate", "key delete", "cert write", "cert delete",
         "permission",

@@ -31,6 +31,7 @@ bool cmd_ca_show(struct command *command, struct error *err);
 bool cmd_ca_trust(struct command *command, struct error *err);
 bool cmd_cert_list(struct command *command, struct error *err);
 bool cmd_completion(struct command *command, struct error *err);
+bool cmd_check(struct command *command, struct error *err);
 bool cmd_config_check(struct command *command, struct error *err);
 bool cmd_config_init(struct command *command, struct error *err);
 bool cmd_config_show(struct command *command, struct error *err);

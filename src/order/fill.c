@@ -482,7 +482,7 @@ static bool
 try_stand_ins(const char *pattern, enum fill_place place, const struct fill_facts *facts,
               char **out, struct error *err)
 {
-        static const char *const stand_ins[] = { "x0", "192.0.2.1", "x0@host.example", "1.2.3" };
+        static const char *const stand_ins[] = { "XX", "192.0.2.1", "x0@host.example", "1.2.3" };
 
         for (size_t i = 0; i < ARRAY_LENGTH(stand_ins); i++) {
                 CLEANUP(free_cleanup) char *text = NULL;

@@ -158,3 +158,26 @@ hook() {
         done_well p11cert renew --due --dry-run --output json
         is '[.orders[].name] == ["long", "plain"]'
 }
+
+@test "check speaks Nagios: ok, warning, critical, unknown" {
+        run -3 p11cert check
+        [[ ${lines[0]} == "P11CERT UNKNOWN - "* ]]
+        done_well issue --subject CN=long --validity 365d
+        run -0 p11cert check
+        [ "$output" = "P11CERT OK - nothing is due and nothing was interrupted | expired=0;;0 critical=0;;0 due=0;0 interrupted=0;0" ]
+        done_well issue --subject CN=soon --validity 20d
+        run -1 p11cert check
+        [[ ${lines[0]} == "P11CERT WARNING - 1 due (soon) | "* ]]
+        run -2 p11cert check --critical 21d
+        [[ ${lines[0]} == "P11CERT CRITICAL - 1 about to expire (soon) | expired=0;;0 critical=1;;0 "* ]]
+        run -0 p11cert check --within 10d
+        localpca_again --fault IssueCertificate:p=1:http=500
+        as_admin
+        refused aws-unavailable 11 issue --subject CN=stopped
+        run -1 p11cert check --within 10d --output json
+        is '.status == "warning" and .exit_status == 1 and .interrupted == 1 and .due == 0 and .error == null'
+        run -3 --separate-stderr p11cert check --critical soon --output json
+        is '.error.kind == "usage"'
+        printf broken >"$P11CERT_STATE/ledger.db"
+        run -3 p11cert check
+}

@@ -34,6 +34,9 @@ a_profile_that_needs_token_and_manifest_is_good_without_them(void **state)
              "[profile device]\nextends = base\nsubject = CN={token.serial},C={attr.country}\n"
              "san = ip:{attr.address}\nsan = email:{attr.mail}\nsan = rid:{attr.oid}\n"
              "san = dns:{name}.example\nlabel = {row}\nholder = {attr.who}\n"
+             "[profile elsewhere]\nextends = base\nkey = engine:tpm2tss:key-7\nsubject = "
+             "CN={name}\n"
+             "[profile more]\nextends = device\n"
              "out = /srv/{date.compact}\ntemplate = client\next-key-usage = clientAuth\n",
              &config);
         if (config.problem_count)
