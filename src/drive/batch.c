@@ -283,6 +283,10 @@ decide_one(struct conductor *conductor, struct ride *ride, int64_t now)
                         interrupt(ride);
                 return;
         }
+        if (ride->gated && network_is_given_up(conductor)) {
+                ride_stop(ride, &conductor->outage.error);
+                return;
+        }
         if (is_decided(ride) || ride->wake_ms > now ||
             (ride->gated && !network_is_open(conductor, ride->gate)))
                 return;

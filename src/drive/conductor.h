@@ -219,6 +219,9 @@ void network_heard(struct conductor *conductor, struct ride *ride, const struct 
 bool network_is_outage(enum error_kind kind);
 bool network_has_patience(const struct conductor *conductor);
 
+/* Has the outage lasted longer than orders are to wait? */
+bool network_is_given_up(const struct conductor *conductor);
+
 /* Up to a fifth more or less, so that many clients do not ask in step. */
 int64_t network_jitter(int64_t ms);
 

@@ -182,6 +182,13 @@ network_has_patience(const struct conductor *conductor)
         return !outage->since_ms || clock_boot_ms() - outage->since_ms < most;
 }
 
+bool
+network_is_given_up(const struct conductor *conductor)
+{
+        return conductor->outage.since_ms && conductor->options->outage_ms &&
+               !network_has_patience(conductor);
+}
+
 static void
 tell_outage(struct conductor *conductor)
 {

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,9 @@
 #include "engine/witness.h"
 
 struct fake_token fake_token;
+
+/* Workers of several tokens come at the same time. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct modules {
         int unused;
@@ -45,7 +49,9 @@ fake_token_reset(void)
 static bool
 called(enum fake_call call, struct error *err)
 {
+        pthread_mutex_lock(&lock);
         fake_token.counts[call]++;
+        pthread_mutex_unlock(&lock);
         if (fake_token.meanwhile)
                 fake_token.meanwhile(call);
         if (fake_token.failures[call] == ERROR_NONE)
@@ -201,6 +207,7 @@ key_make(struct token *token, enum key_type type, struct view id, const char *la
         usleep(fake_token.hang_ms * 1000);
         if (!called(FAKE_MAKE, err))
                 return NULL;
+        pthread_mutex_lock(&lock);
         assert(fake_token.key_count < FAKE_KEYS);
         size_t i = fake_token.key_count++;
 
@@ -208,6 +215,7 @@ key_make(struct token *token, enum key_type type, struct view id, const char *la
         fake_token.keys[i].pkey = EVP_EC_gen("P-256");
         buf_set(&fake_token.keys[i].id, id);
         text_assign(&fake_token.keys[i].label, label);
+        pthread_mutex_unlock(&lock);
         return key_of(i);
 }
 
@@ -329,11 +337,13 @@ token_write_certificate(struct token *token, struct view certificate, struct vie
         (void)token, (void)subject, (void)issuer, (void)serial, (void)label;
         if (!called(FAKE_WRITE, err))
                 return false;
+        pthread_mutex_lock(&lock);
         assert(fake_token.certificate_count < FAKE_CERTIFICATES);
         size_t i = fake_token.certificate_count++;
 
         buf_set(&fake_token.certificates[i].id, id);
         buf_set(&fake_token.certificates[i].certificate, certificate);
+        pthread_mutex_unlock(&lock);
         return true;
 }
 

@@ -7,7 +7,7 @@
 
 #include "engine/key.h"
 
-enum { FAKE_KEYS = 16, FAKE_CERTIFICATES = 16 };
+enum { FAKE_KEYS = 64, FAKE_CERTIFICATES = 64 };
 
 /* The calls that can be made to fail. */
 enum fake_call {
