@@ -6,6 +6,7 @@
 
 #include "base/decoded.h"
 #include "order/oid.h"
+#include "order/passthrough.h"
 #include "order/text_list.h"
 
 static const char crl_points[] = "2.5.29.31";
@@ -362,9 +363,11 @@ content_smallest(const struct wishes *wishes, const struct template_facts *at_ha
         make_target(wishes, at_hand, csr, &target);
         for (size_t i = 0; template_at(i); i++) {
                 const struct template_facts *facts = template_at(i);
+                struct error ignored = { 0 };
                 struct content content;
 
-                if (!is_of_the_kind(wishes, facts, at_hand))
+                if (!is_of_the_kind(wishes, facts, at_hand) ||
+                    !passthrough_check(wishes, facts, &ignored))
                         continue;
                 content_make(wishes, facts, csr, issuer, &content);
                 unsigned rank = distance(&content.usages, &target) +

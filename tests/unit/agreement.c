@@ -9,6 +9,13 @@
 #define ALL_USAGES                                                                       \
         "digitalSignature,nonRepudiation,keyEncipherment,dataEncipherment,keyAgreement," \
         "keyCertSign,cRLSign,encipherOnly,decipherOnly"
+#define FIFTY "a234567890b234567890c234567890d234567890e234567890"
+#define HEX_192                                                            \
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" \
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" \
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" /* 96 bytes */
+#define HEX_1536 HEX_192 HEX_192 HEX_192 HEX_192 HEX_192 HEX_192 HEX_192 HEX_192
+#define LONG_HEX HEX_1536 HEX_1536 HEX_1536 HEX_1536 "00" /* 3073 bytes */
 #define CRL_ELSEWHERE "2.5.29.31:301d301ba019a0178615687474703a2f2f6d792e6578616d706c652f63726c"
 
 static const struct profile profiles[] = {
@@ -191,6 +198,73 @@ static const struct profile profiles[] = {
           .over = WISH_POLICIES | WISH_EXTENSIONS,
           .policies = { "1.2.3.4" },
           .extensions = { "1.2.3.4.5,critical:0500", "1.2.3.4.6:0500" } },
+        /* What the API cannot say is told before it is asked. */
+        { .name = "an extension with an OID that the API does not take",
+          .subject = "CN=a",
+          .extensions = { "2.999.1:0500" } },
+        { .name = "a purpose with an OID that the API does not take",
+          .subject = "CN=a",
+          .extended = "2.999.2" },
+        { .name = "a policy with an OID that the API does not take",
+          .subject = "CN=a",
+          .policies = { "2.999.3" } },
+        { .name = "more purposes than the API takes",
+          .subject = "CN=a",
+          .extended = "1.2.3.1,1.2.3.2,1.2.3.3,1.2.3.4,1.2.3.5,1.2.3.6,1.2.3.7,1.2.3.8,1.2.3.9,"
+                      "1.2.3.10,1.2.3.11,1.2.3.12,1.2.3.13,1.2.3.14,1.2.3.15,1.2.3.16,1.2.3.17,"
+                      "1.2.3.18,1.2.3.19,1.2.3.20,1.2.3.21" },
+        { .name = "a practice statement with a long address",
+          .subject = "CN=a",
+          .policies = { "1.2.3.4,cps=https://" FIFTY FIFTY FIFTY FIFTY } },
+        { .name = "an extension longer than the API takes",
+          .subject = "CN=a",
+          .extensions = { "1.2.3.4:04820c01" LONG_HEX } },
+        { .name = "more names than the API takes, over somebody else's request",
+          .given_subject = "CN=given",
+          .over = WISH_SANS,
+          .numbered_sans = 151 },
+        { .name = "a URI longer than the API takes, over somebody else's request",
+          .given_subject = "CN=given",
+          .over = WISH_SANS,
+          .sans = { "uri:https://" FIFTY FIFTY FIFTY FIFTY FIFTY } },
+        { .name = "names of every kind that the API says, over somebody else's request",
+          .given_subject = "CN=given",
+          .over = WISH_SANS,
+          .sans = { "dns:*.a.example", "ip:192.0.2.1", "ip:2001:db8::1", "email:a@b.example",
+                    "uri:urn:a:b", "upn:a@b", "rid:1.2.3", "dirname:CN=a,C=DE",
+                    "othername:1.2.3;UTF8:é" } },
+        { .name = "a Kerberos name, over somebody else's request",
+          .unsayable = true,
+          .given_subject = "CN=given",
+          .over = WISH_SANS,
+          .sans = { "krb5:a@B" } },
+        { .name = "another otherName, IA5, over somebody else's request",
+          .unsayable = true,
+          .given_subject = "CN=given",
+          .over = WISH_SANS,
+          .sans = { "othername:1.2.3;IA5:a" } },
+        { .name = "a registered id that the API does not take, over somebody else's request",
+          .given_subject = "CN=given",
+          .over = WISH_SANS,
+          .sans = { "rid:2.999.1" } },
+        { .name = "an RDN of two values, over somebody else's request",
+          .unsayable = true,
+          .given_subject = "CN=given",
+          .over = WISH_SUBJECT,
+          .subject = "CN=a+serialNumber=1" },
+        { .name = "a given name longer than the API takes, over somebody else's request",
+          .given_subject = "CN=given",
+          .over = WISH_SUBJECT,
+          .subject = "CN=a,GN=abcdefghijklmnopq" },
+        { .name = "every attribute that has a name, over somebody else's request",
+          .given_subject = "CN=given",
+          .over = WISH_SUBJECT,
+          .subject = "CN=a,serialNumber=1,C=DE,O=o,OU=u,ST=s,L=l,title=t,SN=n,GN=g,initials=i,"
+                     "pseudonym=p,generationQualifier=Jr,dnQualifier=q" },
+        { .name = "an attribute twice, over somebody else's request",
+          .given_subject = "CN=given",
+          .over = WISH_SUBJECT,
+          .subject = "CN=a,OU=one,OU=two,DC=corp,DC=example" },
         { .name = "a name that only custom attributes can say, over somebody else's request",
           .given_subject = "CN=given",
           .over = WISH_SUBJECT,

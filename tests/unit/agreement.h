@@ -34,6 +34,7 @@ struct profile {
         unsigned over; /* enum wish_part */
 
         bool by_configuration; /* asked again of a CA that has CRLs and OCSP on */
+        bool unsayable;        /* the API has no form for it: the plan refuses, nothing is asked */
         bool refused;          /* AWS refuses it under every template, and the plan says so */
 };
 

@@ -408,6 +408,11 @@ meet(const struct template_facts *template, size_t index)
         bool refused = meeting.plan.refusal.kind != ERROR_NONE;
         if (profile->refused && !refused)
                 disagree(&meeting, "the plan sees nothing wrong");
+        if (refused && profile->unsayable) {
+                all.refused++;
+                meeting_clear(&meeting);
+                return;
+        }
         CLEANUP(free_cleanup) char *body = meeting_request(&meeting);
         CLEANUP(free_cleanup)
         char *told = local_issuer_issue(all.issuer, body, &meeting.certificate);
