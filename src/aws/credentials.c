@@ -321,7 +321,7 @@ find(const struct search *search, struct credentials *out, struct error *err)
 
         if (finding == NOT_HERE)
                 nothing_found(search, err);
-        bool done = finding == FOUND &&
+        bool done = finding == FOUND && role_strengthen(search, &found, err) &&
                     (!search->settings->option_role_arn || role_assume_option(search, &found, err));
 
         if (done) {

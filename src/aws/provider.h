@@ -44,6 +44,13 @@ bool role_assume_option(const struct search *search, struct credentials *base,
                         struct error *err) MUST_CHECK;
 
 /*
+ * A user's own keys and a profile with mfa_serial: with --mfa-code they become the session that
+ * GetSessionToken gives, which is kept; one that is kept is taken without a code.
+ */
+bool role_strengthen(const struct search *search, struct credentials *base,
+                     struct error *err) MUST_CHECK;
+
+/*
  * Cut a role's session that somebody else made to the wished session policy, by assuming the role
  * anew: that works where the role's trust policy names the role.  Where not, the session stays as
  * it is, and settings->unnarrowed says why.  Asks STS twice, once.

@@ -179,7 +179,10 @@ blame_role(const struct search *search, const char *arn, struct error *err)
 {
         if (error_is_verdict(err->kind))
                 err->kind = ERROR_CONFIG;
-        error_about(err, "role %s, AWS profile '%s'", arn, search->profile);
+        error_about(err, "%s %s, AWS profile '%s'", strstr(arn, ":mfa/") ? "MFA device" : "role",
+                    arn, search->profile);
+        if (strstr(arn, ":mfa/"))
+                return false;
         /* AWS does not say which of the two is missing. */
         if (err->kind == ERROR_DENIED) {
                 CLEANUP(free_cleanup) char *advice = text_copy(err->next);
@@ -250,6 +253,49 @@ assume(const struct search *search, const struct role *role, const struct creden
         });
 
         return ask_sts(search, "AssumeRole", role, form, base, out, err);
+}
+
+/* A session of the profile's own user, made with a code, and kept as those of roles are. */
+static bool
+get_session_token(const struct search *search, const struct role *role,
+                  const struct credentials *base, struct credentials *out, struct error *err)
+{
+        CLEANUP(secret_cleanup) struct secret code = { 0 };
+
+        if (!need_code(search->settings, role, &code, err))
+                return false;
+        if (!sts_mfa_code_check((const char *)code.data, err))
+                return error_about(err, "MFA device %s", role->mfa_serial);
+        CLEANUP(wiped_cleanup)
+        char *form = sts_write_get_session_token(0, role->mfa_serial, (const char *)code.data);
+
+        return ask_sts(search, "GetSessionToken", role, form, base, out, err);
+}
+
+bool
+role_strengthen(const struct search *search, struct credentials *base, struct error *err)
+{
+        const char *serial = search_get(search, "mfa_serial");
+        struct role role = { .arn = serial, .mfa_serial = serial };
+        struct credentials session = { 0 };
+
+        /* Only keys that stand in the profile are its user's. */
+        if (!serial || base->session_token || !text_starts(base->origin, "profile '"))
+                return true;
+        CLEANUP(free_cleanup) char *path = kept_path(search, &role);
+        bool kept = path && session_load(path, &session);
+
+        if (!kept && !search->settings->option_mfa_code)
+                return true;
+        if (!kept && !get_session_token(search, &role, base, &session, err))
+                return false;
+        if (!kept && path)
+                session_save(path, &session);
+        free(session.origin);
+        session.origin = text_format("%s, with the second factor %s", base->origin, serial);
+        credentials_clear(base);
+        *base = session;
+        return true;
 }
 
 /* -- roles of profiles -------------------------------------------------------------------- */

@@ -18,24 +18,6 @@ answer_policy(struct command *command, const char *kind, const char *json)
         cJSON_AddItemToObject(command->answer, "policy", cJSON_Parse(json));
 }
 
-/* What the policy cannot keep the identity from: in the answer, and on stderr. */
-static void
-answer_limits(struct command *command, const struct iam_wish *wish)
-{
-        CLEANUP(buf_cleanup) struct buf limits = { 0 };
-        cJSON *array = cJSON_AddArrayToObject(command->answer, "limits");
-
-        iam_limits(wish, &limits);
-        for (const char *line = buf_text(&limits); *line;) {
-                size_t length = strcspn(line, "\n");
-                CLEANUP(free_cleanup) char *limit = text_copy_length(line, length);
-
-                cJSON_AddItemToArray(array, cJSON_CreateString(limit));
-                command_say(command, "limit: %s", limit);
-                line += length + (line[length] == '\n');
-        }
-}
-
 static bool
 write_trust(struct command *command, const char *trusted, struct error *err)
 {
@@ -55,7 +37,7 @@ write_session(struct command *command, const struct iam_wish *wish, struct error
         if (!iam_write_session(wish, &json, err))
                 return false;
         answer_policy(command, "session", json);
-        answer_limits(command, wish);
+        identity_answer_limits(command, wish);
         return true;
 }
 
@@ -80,7 +62,7 @@ cmd_identity_policy(struct command *command, struct error *err)
         cJSON_AddStringToObject(command->answer, "use", iam_use_name(request.wish.use));
         cJSON_AddNumberToObject(command->answer, "characters",
                                 (double)iam_policy_length(PLACE_ROLE, json));
-        answer_limits(command, &request.wish);
+        identity_answer_limits(command, &request.wish);
         if (!iam_policy_fits(PLACE_USER, json, &too_long))
                 command_say(command, "note: %s; a role takes it", too_long.what);
         return true;

@@ -108,20 +108,6 @@ trust_of(const struct command *command, char **trust, struct error *err)
         return !trusted || identity_trust(command, trusted, false, trust, err);
 }
 
-static void
-say_limits(struct command *command, const struct iam_wish *wish)
-{
-        CLEANUP(buf_cleanup) struct buf limits = { 0 };
-
-        iam_limits(wish, &limits);
-        for (const char *line = buf_text(&limits); *line;) {
-                size_t length = strcspn(line, "\n");
-
-                command_say(command, "limit: %.*s", (int)length, line);
-                line += length + (line[length] == '\n');
-        }
-}
-
 /* Have it there, with its policy; `changed` is whether that took anything. */
 static bool
 make(struct work *work, const char *policy, const char *trust, bool *changed, struct error *err)
@@ -213,7 +199,7 @@ cmd_identity_create(struct command *command, struct error *err)
         show_fact(&command->text, "for", iam_use_summary(request.wish.use));
         if (!trust)
                 answer_profile(command, &work);
-        say_limits(command, &request.wish);
+        identity_answer_limits(command, &request.wish);
         return true;
 }
 

@@ -164,6 +164,25 @@ identity_wish_read(const struct command *command, size_t first, struct identity_
         return !wish->ca_count || take_templates(command, out, err);
 }
 
+/* -- limits ------------------------------------------------------------------------------- */
+
+void
+identity_answer_limits(struct command *command, const struct iam_wish *wish)
+{
+        CLEANUP(buf_cleanup) struct buf limits = { 0 };
+        cJSON *array = cJSON_AddArrayToObject(command->answer, "limits");
+
+        iam_limits(wish, &limits);
+        for (const char *line = buf_text(&limits); *line;) {
+                size_t length = strcspn(line, "\n");
+                CLEANUP(free_cleanup) char *limit = text_copy_length(line, length);
+
+                cJSON_AddItemToArray(array, cJSON_CreateString(limit));
+                command_say(command, "limit: %s", limit);
+                line += length + (line[length] == '\n');
+        }
+}
+
 /* -- trust -------------------------------------------------------------------------------- */
 
 bool

@@ -28,6 +28,9 @@ bool identity_wish_read(const struct command *command, size_t first, struct iden
                         struct error *err) MUST_CHECK;
 void identity_wish_clear(struct identity_wish *wish);
 
+/* What the policy cannot keep the identity from: into the answer's "limits", and on stderr. */
+void identity_answer_limits(struct command *command, const struct iam_wish *wish);
+
 /*
  * The trust policy of a role for `trusted` (an account, a user, a role, or a trust anchor), with
  * --external-id, --mfa and --common-name; it fits.  The caller frees.

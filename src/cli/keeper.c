@@ -119,6 +119,22 @@ keeper_look_for_either(struct keeper *keeper, struct error *err)
 
 /* -- making and changing ------------------------------------------------------------------ */
 
+/* IAM is eventually consistent; as AWS's own waiters: every second, twenty times. */
+static bool
+wait_until_there(struct keeper *keeper, struct error *err)
+{
+        for (int i = 0; i < 20; i++) {
+                if (!keeper_look(keeper, err))
+                        return false;
+                if (keeper->found)
+                        return true;
+                aws_wait(keeper->cloud->client, -1, 1000);
+        }
+        error_set(err, ERROR_AWS_UNAVAILABLE, "IAM made the %s but does not know it yet",
+                  kind_of(keeper));
+        return error_advise(err, "run the command again in a minute");
+}
+
 bool
 keeper_make(struct keeper *keeper, const char *trust, struct error *err)
 {
@@ -135,8 +151,8 @@ keeper_make(struct keeper *keeper, const char *trust, struct error *err)
                 *err = (struct error){ 0 };
                 return keeper_look(keeper, err);
         }
-        keeper->found = iam_read_entity(view_buf(&reply), operation, &keeper->entity, err);
-        return keeper->found;
+        return iam_read_entity(view_buf(&reply), operation, &keeper->entity, err) &&
+               wait_until_there(keeper, err);
 }
 
 /* Do two documents say the same, however they are written? */

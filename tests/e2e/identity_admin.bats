@@ -51,7 +51,7 @@ denied() {
 @test "the aws CLI with the identity that was made issues from its template, and everything else is denied" {
         local csr=$SANDBOX/csr.pem other
         done_well identity create station-7 "$CA_ARN"
-        is '.result == "created" and .kind == "user"'
+        is '.result == "created" and .kind == "user" and (.limits[0] | contains("cannot restrict names"))'
         openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$SANDBOX/key.pem" \
                 -subj /CN=device-1 -out "$csr" 2>/dev/null
         local issue=(aws acm-pca issue-certificate --csr "fileb://$csr" --signing-algorithm SHA256WITHECDSA

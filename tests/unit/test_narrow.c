@@ -104,6 +104,33 @@ a_web_identity_s_session_is_cut_as_well(void **state)
 }
 
 static void
+a_user_s_own_keys_become_a_session_with_a_code_which_is_kept(void **state)
+{
+        SERVE({ .body = SESSION("GetSessionToken", "ASIAMFA") },
+              { .status = 403, .body = REFUSAL("AccessDenied") });
+        struct aws_options options = { .profile = "u" };
+
+        setenv("XDG_RUNTIME_DIR", folder, 1);
+        write_file("credentials", 0600,
+                   "[u]\naws_access_key_id = AKIDU\n"
+                   "aws_secret_access_key = HUSH\n"
+                   "mfa_serial = arn:aws:iam::111122223333:mfa/u\n");
+        /* Without a code they are what they are. */
+        expect_with(&options, "AKIDU");
+        assert_int_equal(standin_requests(standin), 0);
+        options.mfa_code = "123456";
+        expect_with(&options, "ASIAMFA");
+        assert_sent(0, "Action=GetSessionToken");
+        assert_sent(0, "SerialNumber=arn%3Aaws%3Aiam%3A%3A111122223333%3Amfa%2Fu&TokenCode=123456");
+        options.mfa_code = NULL;
+        expect_with(&options, "ASIAMFA");
+        assert_int_equal(standin_requests(standin), 1);
+        unsetenv("XDG_RUNTIME_DIR");
+        options.mfa_code = "123457";
+        expect_error_with(&options, ERROR_DENIED, "MFA device arn:aws:iam::111122223333:mfa/u");
+}
+
+static void
 what_was_looked_at_is_what_the_client_gets_without_a_second_look(void **state)
 {
         SERVE({ .body = SESSION("AssumeRole", "ASIA1") },
@@ -164,6 +191,7 @@ main(void)
                 ROW(an_sts_that_fails_keeps_nobody_from_the_session_there_is),
                 ROW(without_a_policy_and_for_long_term_keys_nothing_is_asked),
                 ROW(a_web_identity_s_session_is_cut_as_well),
+                ROW(a_user_s_own_keys_become_a_session_with_a_code_which_is_kept),
                 ROW(what_was_looked_at_is_what_the_client_gets_without_a_second_look),
                 ROW(what_could_not_be_found_in_a_look_is_not_looked_for_twice),
         };
