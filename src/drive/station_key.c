@@ -165,6 +165,9 @@ log_in(struct station_key *station, struct error *err)
                 .ask_context = station->ask_context,
                 .guard_folder = station->guard_folder,
                 .retry_pin = station->retry_pin,
+                /* One that was pulled and is back takes the PIN that it took before. */
+                .known_token = station->known_pin.data ? &station->known_token : NULL,
+                .known_pin = station->known_pin.data ? &station->known_pin : NULL,
         };
 
         station->token = token_open(station->modules, station->uri, &login, err);
