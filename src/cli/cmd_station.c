@@ -490,6 +490,12 @@ verdict(struct command *command, const struct station_result *result, struct err
                    (unsigned long long)result->good, (unsigned long long)result->failed,
                    (unsigned long long)result->again);
         command->streaming = command->streaming || command->output != OUTPUT_TEXT;
+        if (result->interrupted) {
+                error_set(err, ERROR_INTERRUPTED, "%llu unit(s) left half-way",
+                          (unsigned long long)result->interrupted);
+                return error_advise(err, "nothing is lost: they go on when they are inserted "
+                                         "again, or with p11cert resume");
+        }
         if (result->failed == 1 && !result->good) {
                 *err = result->last_error;
                 return false;

@@ -144,6 +144,7 @@ struct station_result {
         uint64_t good;
         uint64_t failed;
         uint64_t again;
+        uint64_t interrupted;    /* units that were left half-way */
         struct error last_error; /* of the last unit that failed */
 };
 

@@ -167,6 +167,11 @@ stands_still(struct station *station, struct unit *unit)
                         unit_good(station, unit);
                 return;
         }
+        if (err.kind == ERROR_INTERRUPTED) {
+                station->result->interrupted++;
+                unit_set(unit, UNIT_HELD, "left half-way; it goes on when it is inserted again");
+                return;
+        }
         note_refusal(station, unit, &err);
         if (err.kind == ERROR_TOKEN_HANGS && bay_of(station, unit))
                 bay_of(station, unit)->watch->haunted = true;

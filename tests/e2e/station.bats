@@ -166,6 +166,59 @@ BIG_BACK='████████    ██████████  ██    
         one_of_each "$(fact .key.id)"
 }
 
+@test "a token that is pulled in whatever phase goes on when it is back" {
+        local -A phases=([C_GenerateKeyPair]=removed [C_SignInit]=opensc [C_CreateObject]=ykcs11)
+        local phase n=0
+        inserted
+        SUBJECT='CN=unit-{token.serial}' station_start
+        for phase in "${!phases[@]}"; do
+                n=$((n + 1))
+                BROKEN=("change-serial=00000000000000A$n token=alpha")
+                break_with "${BROKEN[@]}" 'vanish token=beta' 'vanish token=gamma' \
+                        "vanish=${phases[$phase]} token=alpha on=$phase"
+                says "unit-00000000000000A$n stands still: its token was taken out"
+                inserted alpha
+                says "OK +unit-00000000000000A$n"
+                inserted
+                soon counted_lines "taken out" "$((3 * n))"
+        done
+        kill -INT "$STATION_PID"
+        station_ends 0
+        [ "$(issued)" = 3 ]
+        p11cert list --output json | jq -e '[.orders[] | .state == "delivered" and (.maybe_duplicate | not)] | all'
+}
+
+@test "Ctrl-C once finishes, twice leaves at once, and nothing that ends it keeps the terminal" {
+        localpca_again --issue-delay 5s
+        inserted alpha
+        on_screen
+        shows 'waits for its certificate'
+        tmux -S "$SANDBOX/tmux" send-keys C-c
+        shows 'FINISHING'
+        shows 'waits for its certificate'
+        tmux -S "$SANDBOX/tmux" send-keys C-c
+        shows '1 unit.s. left half-way'
+        shows 'status 4'
+        cmp "$SANDBOX/before" "$SANDBOX/after"
+        tmux -S "$SANDBOX/tmux" kill-server
+        localpca_again
+        inserted
+        on_screen
+        shows 'Insert a token'
+        # Typed blindly, and not for the shell.
+        tmux -S "$SANDBOX/tmux" send-keys 'echo typed >typed' Enter
+        pkill -QUIT -P "$(tmux -S "$SANDBOX/tmux" display -p '#{pane_pid}')" p11cert
+        shows 'status 131'
+        cmp "$SANDBOX/before" "$SANDBOX/after"
+        [ "$(tmux -S "$SANDBOX/tmux" display -p '#{alternate_on} #{cursor_flag}')" = '0 1' ]
+        # What the first one left goes on.
+        inserted alpha
+        station_start --once
+        station_ends 0
+        logged 'device-alpha goes on, from submitted'
+        [ "$(issued)" = 1 ]
+}
+
 @test "a log has a line an event, a token is known again on another day, and the quota ends the shift" {
         inserted alpha
         station_start --output json --quota 2
