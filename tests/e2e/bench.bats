@@ -12,5 +12,5 @@ teardown() { sandbox_clear; }
         run --separate-stderr "$ROOT/scripts/bench" --quick "$BUILD"
         printf '%s\n' "$output" "$stderr"
         [ "$status" -le 1 ]
-        [ "$(grep -cE ' (ok|MISSED)$' <<<"$output")" = 6 ]
+        [ "$(grep -cE ' (ok|MISSED)$' <<<"$output")" = 17 ]
 }
