@@ -459,6 +459,76 @@ a_hundred_and_fifty_names_pass_and_one_more_does_not(void **state)
         free(json);
 }
 
+/* One with everything in it, for changes at random. */
+static const char whole[] =
+        "{\"Subject\":{\"Country\":\"DE\",\"CommonName\":\"caf\xc3\xa9\",\"SerialNumber\":\"1\"},"
+        "\"Extensions\":{\"KeyUsage\":{\"DigitalSignature\":true,\"DecipherOnly\":true},"
+        "\"ExtendedKeyUsage\":[{\"ExtendedKeyUsageType\":\"CLIENT_AUTH\"},"
+        "{\"ExtendedKeyUsageObjectIdentifier\":\"1.2.3.4\"}],"
+        "\"SubjectAlternativeNames\":[{\"DnsName\":\"a.example\"},{\"IpAddress\":\"2001:db8::1\"},"
+        "{\"Rfc822Name\":\"a@b\"},{\"UniformResourceIdentifier\":\"urn:a\"},"
+        "{\"RegisteredId\":\"1.2.3\"},{\"OtherName\":{\"TypeId\":\"1.2.3\",\"Value\":\"v\"}},"
+        "{\"DirectoryName\":{\"CustomAttributes\":[{\"ObjectIdentifier\":\"2.5.4.3\",\"Value\":"
+        "\"a\"}]}},{\"EdiPartyName\":{\"PartyName\":\"p\",\"NameAssigner\":\"n\"}}],"
+        "\"CertificatePolicies\":[{\"CertPolicyId\":\"1.2.3\",\"PolicyQualifiers\":["
+        "{\"PolicyQualifierId\":\"CPS\",\"Qualifier\":{\"CpsUri\":\"http://c\"}}]}],"
+        "\"CustomExtensions\":[{\"ObjectIdentifier\":\"1.2.3\",\"Value\":\"BQA=\",\"Critical\":"
+        "true}]}}";
+
+/* Some bytes become others, go, or come twice. */
+static void
+text_change(char *text, size_t *len)
+{
+        static const char often[] = "\"{}[],:0129.nulltrue\\u0000\xc3\xff =+/";
+        size_t at = (size_t)rand() % *len;
+
+        switch (rand() % 3) {
+        case 0:
+                text[at] = often[(size_t)rand() % (sizeof(often) - 1)];
+                break;
+        case 1:
+                memmove(text + at, text + at + 1, --*len - at);
+                break;
+        default:
+                memmove(text + at + 1, text + at, (*len)++ - at);
+        }
+}
+
+static void
+a_passthrough_changed_at_random_is_read_or_refused(void **state)
+{
+        enum { ROUNDS = 20000, CHANGES_MOST = 4 };
+        unsigned done = 0, refused = 0, no_json = 0;
+
+        (void)state;
+        srand(1);
+        for (unsigned round = 0; round < ROUNDS; round++) {
+                char text[sizeof(whole) + CHANGES_MOST];
+                size_t len = sizeof(whole) - 1;
+                struct passthrough passed = { 0 };
+                struct refusal refusal = { 0 };
+
+                memcpy(text, whole, len);
+                for (int changes = 1 + rand() % CHANGES_MOST; changes; changes--)
+                        text_change(text, &len);
+                cJSON *from = cJSON_ParseWithLength(text, len);
+                if (!cJSON_IsObject(from)) {
+                        no_json++;
+                } else if (validate(passthrough_shape(), from, &refusal) &&
+                           passthrough_read(from, rand() % 2, &passed, &refusal)) {
+                        done++;
+                } else {
+                        assert_non_null(refusal.code);
+                        assert_true(refusal.message.len > 0);
+                        refused++;
+                }
+                cJSON_Delete(from);
+                refusal_clear(&refusal);
+                passthrough_clear(&passed);
+        }
+        assert_true(done > ROUNDS / 20 && refused > ROUNDS / 50 && no_json > ROUNDS / 20);
+}
+
 int
 main(void)
 {
@@ -470,6 +540,7 @@ main(void)
                         a_subject_of_the_api_has_its_attributes_in_one_order_and_their_string_types),
                 cmocka_unit_test(what_the_service_refuses_in_a_passthrough_is_refused_and_told),
                 cmocka_unit_test(a_hundred_and_fifty_names_pass_and_one_more_does_not),
+                cmocka_unit_test(a_passthrough_changed_at_random_is_read_or_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
