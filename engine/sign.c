@@ -50,6 +50,12 @@ sign_mechanism_exists(struct token *token, enum key_type type, enum hash hash)
                token_has_mechanism(token, combined_mechanism(type, hash));
 }
 
+bool
+token_can_sign(struct token *token, enum key_type type, enum hash hash)
+{
+        return sign_mechanism_exists(token, type, hash);
+}
+
 /* What is handed to the token: the digest, its DigestInfo, or the message itself. */
 static void
 make_input(CK_MECHANISM_TYPE mechanism, enum hash hash, struct view message, struct buf *input)

@@ -166,4 +166,7 @@ char *token_mechanisms(struct token *token);
 /* Is there a mechanism that makes, and one that signs with, keys of this type? */
 bool token_can_make(struct token *token, enum key_type type);
 
+/* Is there one that signs with such a key and this hash, by itself or a digest that we make? */
+bool token_can_sign(struct token *token, enum key_type type, enum hash hash);
+
 #endif

@@ -21,6 +21,7 @@
 struct token_seen {
         struct token_facts facts;
         enum key_type type;
+        enum hash hash; /* that was asked for */
         bool can_make;
 };
 
@@ -30,7 +31,13 @@ look_at_token(struct modules *modules, struct token *token, void *context, struc
         struct token_seen *seen = context;
 
         (void)modules;
-        (void)err;
+        if (seen->type != KEY_NONE && seen->hash != HASH_NONE &&
+            !token_can_sign(token, seen->type, seen->hash)) {
+                error_set(err, ERROR_MECHANISM, "the token does not sign with %s",
+                          hash_name(seen->hash));
+                return error_advise(err, "leave --hash out; `p11cert token info` shows what the "
+                                         "token can do");
+        }
         token_facts_copy(&seen->facts, token_facts(token));
         seen->can_make = seen->type == KEY_NONE || token_can_make(token, seen->type);
         return true;
@@ -50,6 +57,7 @@ find_token(const struct command *command, struct order *order, bool *can_make, s
         if (!uri || openssl_key_is(uri))
                 return true;
         seen->type = can_make && makes ? wishes->key_type : KEY_NONE;
+        seen->hash = wishes->hash;
         if (!inquire(command, uri, wishes->module, false, look_at_token, seen, err))
                 return false;
         free(order->token.uri);
@@ -131,14 +139,19 @@ read_own(struct cloud *cloud, const struct wishes *wishes, struct buf *own)
                 buf_clear(own);
 }
 
-/* Would it count that the CA is another account's?  Only then is it asked whose we are. */
+/*
+ * Would it count that the CA is another account's?  Only then is it asked whose we are: for a
+ * template outside the default share, or wishes that may lead to one.
+ */
 static bool
 needs_share(const struct wishes *wishes)
 {
         const struct template_facts *facts =
                 wishes->template_arn ? template_of_arn(wishes->template_arn) : NULL;
 
-        return facts && facts->share != SHARE_BY_DEFAULT;
+        return facts && (facts->share != SHARE_BY_DEFAULT || wishes->extension_count ||
+                         wishes->usages.key_usage || wishes->usages.extended_count ||
+                         wishes->usages.policy_count);
 }
 
 /* Who may not describe the CA can still issue: that is worth a note, no error. */

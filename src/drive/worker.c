@@ -445,6 +445,13 @@ do_look(struct worker *worker, struct work *work)
                 return error_advise(&work->error, "choose another --key-type; `p11cert token info` "
                                                   "shows what the token can do");
         }
+        if (wishes->hash != HASH_NONE &&
+            !token_can_sign(worker->token, wishes->key_type, wishes->hash)) {
+                error_set(&work->error, ERROR_MECHANISM, "the token does not sign with %s",
+                          hash_name(wishes->hash));
+                return error_advise(&work->error, "leave --hash out; `p11cert token info` shows "
+                                                  "what the token can do");
+        }
         return look_for_taken(worker, work);
 }
 

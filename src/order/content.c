@@ -302,7 +302,13 @@ content_carries(const struct wishes *wishes, const struct template_facts *facts,
 }
 
 /* What counts against a template: a purpose more or less, what it passes on, a key usage. */
-enum { OTHER_PURPOSE = 10000, PASSING_CSR = 100, PASSING_API = 150, OTHER_KEY_USAGE = 1 };
+enum {
+        OTHER_PURPOSE = 10000,
+        NOT_SHARED = 1000, /* of another account's CA: what its owner has to write a share for */
+        PASSING_CSR = 100,
+        PASSING_API = 150,
+        OTHER_KEY_USAGE = 1
+};
 
 static unsigned
 distance(const struct usages *a, const struct usages *b)
@@ -357,6 +363,7 @@ content_smallest(const struct wishes *wishes, const struct template_facts *at_ha
                  const struct extensions *csr, const struct issuer_facts *issuer)
 {
         const struct template_facts *best = NULL;
+        bool shared = issuer && issuer->shared;
         unsigned least = 0;
         struct usages target = { 0 };
 
@@ -372,7 +379,8 @@ content_smallest(const struct wishes *wishes, const struct template_facts *at_ha
                 content_make(wishes, facts, csr, issuer, &content);
                 unsigned rank = distance(&content.usages, &target) +
                                 (facts->csr_passthrough ? PASSING_CSR : 0) +
-                                (facts->api_passthrough ? PASSING_API : 0);
+                                (facts->api_passthrough ? PASSING_API : 0) +
+                                (shared && facts->share == SHARE_BY_CUSTOMER ? NOT_SHARED : 0);
 
                 if (content_carries(wishes, facts, &content) && (!best || rank < least)) {
                         best = facts;

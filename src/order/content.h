@@ -79,8 +79,8 @@ bool content_carries(const struct wishes *wishes, const struct template_facts *f
  * The smallest template that drops no wish and takes all of them, or NULL.  Smallest: its purposes
  * are nearest to those wished for, or to those of the template at hand where none were; it passes
  * on as little as it can, nothing rather than the CSR, the CSR rather than the API, one rather than
- * both; its key usages are nearest.  A leaf's template for a leaf, a CA's of the same path length
- * for a CA.
+ * both; its key usages are nearest.  Of another account's CA rather one that a ready-made share
+ * covers.  A leaf's template for a leaf, a CA's of the same path length for a CA.
  */
 const struct template_facts *content_smallest(const struct wishes *wishes,
                                               const struct template_facts *at_hand,

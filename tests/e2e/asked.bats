@@ -84,10 +84,12 @@ extension-more extension:1.3.6.1.4.1.99999.1'
 }
 
 @test "bad input is refused before a key is made, each with the rule that it breaks" {
-        local line words rule many=()
+        local line words rule n=0 many=()
         localpca_start
         as_admin
         while IFS='|' read -r line rule; do
+                n=$((n + 1))
+                [ -z "${P11CERT_SHORT:-}" ] || [ $((n % 4)) = 0 ] || continue
                 eval "words=($line)"
                 refused usage 2 issue --subject CN=device-1 "${words[@]}" || { echo "$line" >&2; return 1; }
                 jq -r '.error | .what + " " + .about + " " + .next' <<<"$output" | grep -qF -- "$rule" && continue

@@ -146,6 +146,14 @@ token_can_make(struct token *token, enum key_type type)
 }
 
 bool
+token_can_sign(struct token *token, enum key_type type, enum hash hash)
+{
+        (void)token;
+        (void)type;
+        return hash != HASH_SHA512;
+}
+
+bool
 token_taken(struct token *token, struct view id, const char *label, char **uris, struct error *err)
 {
         (void)token, (void)err;

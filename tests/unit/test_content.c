@@ -286,6 +286,26 @@ the_template_that_is_named_carries_every_wish_and_none_is_smaller(void **state)
         assert_int_equal(named, (1u << 9) * ARRAY_LENGTH(at_hand));
 }
 
+/* Of a shared CA, a template that AWS keeps a permission for beats one that its owner writes. */
+static void
+a_shared_ca_leads_to_a_template_that_a_share_covers(void **state)
+{
+        static const struct issuer_facts shared = { .shared = true, .described = true };
+        const struct template_facts *here = template_find("EndEntityCertificate");
+        CLEANUP(wishes_cleanup) struct wishes wishes = { 0 };
+        struct extensions csr;
+        struct error err = { 0 };
+
+        (void)state;
+        assert_done(usages_add_extended(&wishes.usages, "emailProtection", &err), err);
+        request_of_wishes(&wishes, &csr);
+        assert_string_equal(content_smallest(&wishes, here, &csr, NULL)->name,
+                            "BlankEndEntityCertificate_CSRPassthrough");
+        assert_string_equal(content_smallest(&wishes, here, &csr, &shared)->name,
+                            "BlankEndEntityCertificate_APIPassthrough");
+        extensions_clear(&csr);
+}
+
 static void
 a_wished_path_length_leads_to_its_template(void **state)
 {
@@ -521,6 +541,7 @@ main(void)
                 cmocka_unit_test(what_the_api_says_beats_the_csr_part_by_part),
                 cmocka_unit_test(crl_distribution_points_are_the_ca_s_first_but_in_a_root),
                 cmocka_unit_test(the_template_that_is_named_carries_every_wish_and_none_is_smaller),
+                cmocka_unit_test(a_shared_ca_leads_to_a_template_that_a_share_covers),
                 cmocka_unit_test(a_wished_path_length_leads_to_its_template),
                 cmocka_unit_test(what_the_api_cannot_say_is_refused_with_its_limit),
                 cmocka_unit_test(the_lengths_and_counts_of_the_api_are_held_to_the_last_one),

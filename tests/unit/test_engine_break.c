@@ -194,6 +194,8 @@ the_combined_mechanism_serves_where_the_raw_one_is_missing(void **state)
         /* SoftHSM has no combined ECDSA: without CKM_ECDSA it cannot sign at all. */
         assert_false(token_can_make(token, KEY_EC_P256));
         assert_true(token_can_make(token, KEY_RSA_2048));
+        assert_false(token_can_sign(token, KEY_EC_P256, HASH_SHA512));
+        assert_true(token_can_sign(token, KEY_RSA_2048, HASH_SHA512));
         struct key *key = make(KEY_RSA_2048, &err);
 
         assert_done(key, err);
