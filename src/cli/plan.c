@@ -9,6 +9,7 @@
 #include "cli/show.h"
 #include "cli/wish.h"
 #include "drive/ca.h"
+#include "drive/session.h"
 #include "engine/openssl_key.h"
 #include "engine/uri.h"
 #include "iam/write.h"
@@ -22,7 +23,6 @@ struct token_seen {
         struct token_facts facts;
         enum key_type type;
         enum hash hash; /* that was asked for */
-        bool can_make;
 };
 
 static bool
@@ -31,32 +31,24 @@ look_at_token(struct modules *modules, struct token *token, void *context, struc
         struct token_seen *seen = context;
 
         (void)modules;
-        if (seen->type != KEY_NONE && seen->hash != HASH_NONE &&
-            !token_can_sign(token, seen->type, seen->hash)) {
-                error_set(err, ERROR_MECHANISM, "the token does not sign with %s",
-                          hash_name(seen->hash));
-                return error_advise(err, "leave --hash out; `p11cert token info` shows what the "
-                                         "token can do");
-        }
+        if (seen->type != KEY_NONE && !session_can_serve(token, seen->type, seen->hash, err))
+                return error_about(err, "token '%s'", token_facts(token)->label);
         token_facts_copy(&seen->facts, token_facts(token));
-        seen->can_make = seen->type == KEY_NONE || token_can_make(token, seen->type);
         return true;
 }
 
-/* `can_make` (may be NULL): can it make the key that is wished for? */
+/* With `to_serve` it has to be able to make and use the key that is wished for. */
 static bool
-find_token(const struct command *command, struct order *order, bool *can_make, struct error *err)
+find_token(const struct command *command, struct order *order, bool to_serve, struct error *err)
 {
         CLEANUP(inquiry_free) struct token_seen *seen = memory_new(1, sizeof(*seen));
         const struct wishes *wishes = &order->wishes;
         const char *uri = wishes->key_uri ? wishes->key_uri : wishes->token_uri;
         bool makes = !wishes->key_uri && !wishes->csr_given;
 
-        if (can_make)
-                *can_make = true;
         if (!uri || openssl_key_is(uri))
                 return true;
-        seen->type = can_make && makes ? wishes->key_type : KEY_NONE;
+        seen->type = to_serve && makes ? wishes->key_type : KEY_NONE;
         seen->hash = wishes->hash;
         if (!inquire(command, uri, wishes->module, false, look_at_token, seen, err))
                 return false;
@@ -64,8 +56,6 @@ find_token(const struct command *command, struct order *order, bool *can_make, s
         order->token.uri = uri_of_token(&seen->facts);
         text_assign(&order->token.label, seen->facts.label);
         text_assign(&order->token.serial, seen->facts.serial);
-        if (can_make)
-                *can_make = seen->can_make;
         token_facts_clear(&seen->facts);
         return true;
 }
@@ -73,7 +63,7 @@ find_token(const struct command *command, struct order *order, bool *can_make, s
 bool
 plan_bind_token(const struct command *command, struct order *order, struct error *err)
 {
-        if (!order->token.uri && !find_token(command, order, NULL, err))
+        if (!order->token.uri && !find_token(command, order, false, err))
                 return false;
         const char *serial = order->token.serial;
         const struct fill_facts facts = {
@@ -83,23 +73,6 @@ plan_bind_token(const struct command *command, struct order *order, struct error
         };
 
         return fill_wishes(&order->wishes, &facts, err);
-}
-
-/* The token with what the wishes need of it. */
-static bool
-look_for_token(const struct command *command, struct order *order, struct error *err)
-{
-        const struct wishes *wishes = &order->wishes;
-        bool can_make;
-
-        if (!find_token(command, order, &can_make, err) || !plan_bind_token(command, order, err))
-                return false;
-        if (can_make)
-                return true;
-        error_set(err, ERROR_MECHANISM, "the token cannot make keys of type %s",
-                  key_type_name(wishes->key_type));
-        error_about(err, "%s", order->token.uri);
-        return error_advise(err, "`p11cert token info` shows what it can make");
 }
 
 /* -- the CA -------------------------------------------------------------------------------------
@@ -379,7 +352,8 @@ plan_show(struct command *command, struct order **order, struct error *err)
         struct wishes *wishes = &(*order)->wishes;
 
         if (!wish_default(wishes, command->state, &used, err) ||
-            !look_for_token(command, *order, err) || !find_ca(command, *order, &seen, err))
+            !find_token(command, *order, true, err) || !plan_bind_token(command, *order, err) ||
+            !find_ca(command, *order, &seen, err))
                 return false;
         if (used.len)
                 command_say(command, "defaults  %s", buf_text(&used));

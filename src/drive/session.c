@@ -120,3 +120,19 @@ session_prove(struct token *token, const struct order *order, struct error *err)
 
         return witness_ask("/proc/self/exe", &question, err);
 }
+
+bool
+session_can_serve(struct token *token, enum key_type type, enum hash hash, struct error *err)
+{
+        if (!token_can_make(token, type)) {
+                error_set(err, ERROR_MECHANISM, "the token cannot make keys of type %s",
+                          key_type_name(type));
+                return error_advise(err, "choose another --key-type; `p11cert token info` shows "
+                                         "what the token can do");
+        }
+        if (hash == HASH_NONE || token_can_sign(token, type, hash))
+                return true;
+        error_set(err, ERROR_MECHANISM, "the token does not sign with %s", hash_name(hash));
+        return error_advise(err, "leave --hash out; `p11cert token info` shows what the token can "
+                                 "do");
+}

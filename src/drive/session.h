@@ -32,4 +32,11 @@ bool session_test_signature(struct key *key, const struct certificate_facts *fac
 /* The application's view of the order's key and certificate; not for a PIN pad. */
 bool session_prove(struct token *token, const struct order *order, struct error *err) MUST_CHECK;
 
+/*
+ * Can the token make keys of that type, and sign a request with that hash (HASH_NONE: none was asked
+ * for)?  ERROR_MECHANISM says what it cannot.
+ */
+bool session_can_serve(struct token *token, enum key_type type, enum hash hash,
+                       struct error *err) MUST_CHECK;
+
 #endif

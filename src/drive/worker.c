@@ -439,20 +439,8 @@ do_look(struct worker *worker, struct work *work)
                 return look_for_public(worker, work);
         if (wishes->key_uri)
                 return look_for_key(worker, work);
-        if (!token_can_make(worker->token, wishes->key_type)) {
-                error_set(&work->error, ERROR_MECHANISM, "the token cannot make keys of type %s",
-                          key_type_name(wishes->key_type));
-                return error_advise(&work->error, "choose another --key-type; `p11cert token info` "
-                                                  "shows what the token can do");
-        }
-        if (wishes->hash != HASH_NONE &&
-            !token_can_sign(worker->token, wishes->key_type, wishes->hash)) {
-                error_set(&work->error, ERROR_MECHANISM, "the token does not sign with %s",
-                          hash_name(wishes->hash));
-                return error_advise(&work->error, "leave --hash out; `p11cert token info` shows "
-                                                  "what the token can do");
-        }
-        return look_for_taken(worker, work);
+        return session_can_serve(worker->token, wishes->key_type, wishes->hash, &work->error) &&
+               look_for_taken(worker, work);
 }
 
 static bool
