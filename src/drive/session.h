@@ -33,8 +33,8 @@ bool session_test_signature(struct key *key, const struct certificate_facts *fac
 bool session_prove(struct token *token, const struct order *order, struct error *err) MUST_CHECK;
 
 /*
- * Can the token make keys of that type, and sign a request with that hash (HASH_NONE: none was asked
- * for)?  ERROR_MECHANISM says what it cannot.
+ * Can the token make keys of that type, and sign a request with that hash (HASH_NONE: none was
+ * asked for)?  ERROR_MECHANISM says what it cannot.
  */
 bool session_can_serve(struct token *token, enum key_type type, enum hash hash,
                        struct error *err) MUST_CHECK;
