@@ -60,12 +60,46 @@ mfa_code(const char *seed, int64_t now, char out[7])
         snprintf(out, 7, "%06u", number % 1000000);
 }
 
+/* The interval that a code is of, and not one that a code was taken for already; -1: none. */
+static int64_t
+step_find(const struct record *device, const char *code, int64_t now)
+{
+        int64_t used = json_number(device->json, "used_step", -1);
+
+        for (int64_t step = now / MFA_STEP - 1; step <= now / MFA_STEP + 1; step++) {
+                char right[7];
+                mfa_code(record_text(device, "seed"), step * MFA_STEP, right);
+                if (step > used && strlen(code) == 6 && CRYPTO_memcmp(code, right, 6) == 0)
+                        return step;
+        }
+        return -1;
+}
+
+static bool
+step_use(struct call *call, struct record *device, int64_t step)
+{
+        struct error err = { 0 };
+
+        cJSON_DeleteItemFromObjectCaseSensitive(device->json, "used_step");
+        cJSON_AddNumberToObject(device->json, "used_step", (double)step);
+        return record_save(device, call->pca->store, call->now_ms, 0, &err) ||
+               call_broken(call, &err);
+}
+
+void
+mfa_show(const struct record *device, int64_t now, char out[7])
+{
+        int64_t used = json_number(device->json, "used_step", -1), step = now / MFA_STEP;
+
+        mfa_code(record_text(device, "seed"), (used == step ? step + 1 : step) * MFA_STEP, out);
+}
+
 bool
 mfa_check(struct call *call, int64_t *at)
 {
         const char *serial = call_text(call, "SerialNumber");
         const char *code = call_text(call, "TokenCode");
-        const struct record *device =
+        struct record *device =
                 serial ? record_find(&call->pca->records, RECORD_MFA, serial) : NULL;
         int64_t now = call->now_ms / 1000;
 
@@ -78,16 +112,12 @@ mfa_check(struct call *call, int64_t *at)
                               serial ? "SerialNumber" : "TokenCode",
                               serial ? "TokenCode" : "SerialNumber");
         /* Only the device of whoever asks will do. */
-        if (device && text_equal(record_text(device, "user"), call->caller->record) &&
-            call->caller->record) {
-                for (int step = -1; step <= 1; step++) {
-                        char right[7];
-                        mfa_code(record_text(device, "seed"), now + step * MFA_STEP, right);
-                        if (strlen(code) == 6 && CRYPTO_memcmp(code, right, 6) == 0) {
-                                *at = now;
-                                return true;
-                        }
-                }
+        bool own = device && call->caller->record &&
+                   text_equal(record_text(device, "user"), call->caller->record);
+        int64_t step = own ? step_find(device, code, now) : -1;
+        if (step >= 0) {
+                *at = now;
+                return step_use(call, device, step);
         }
         return refuse(&call->refusal, "AccessDenied",
                       device ? "MultiFactorAuthentication failed with invalid MFA one time pass "

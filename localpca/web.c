@@ -216,7 +216,7 @@ mfa_page(struct pca *pca, const struct web_request *request, struct answer *answ
                 text_answer(answer, 404, "there is no such MFA device");
                 return;
         }
-        mfa_code(record_text(device, "seed"), pca_now_ms(pca) / 1000, code);
+        mfa_show(device, pca_now_ms(pca) / 1000, code);
         text_answer(answer, 200, code);
 }
 

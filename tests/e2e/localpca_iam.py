@@ -8,12 +8,16 @@ service model that the CLI brings along: no element that the model does not have
 there, of its type, length, pattern and set of values.  A scene is a list of commands and what has to
 come of them.
 """
+import base64
 import contextlib
+import hmac
 import io
 import json
 import os
 import re
+import struct
 import sys
+import time
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 
@@ -466,10 +470,15 @@ def conditions():
     refused("UnrecognizedClientException", "invalid", reading, by=chained)
 
 
+def one_time(seed, step):
+    """The code of an interval (RFC 6238), by another implementation than the server's."""
+    digest = hmac.new(seed, struct.pack(">Q", step), "sha1").digest()
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at:at + 4], 'big') & 0x7FFFFFFF) % 1000000:06}"
+
+
 def mfa():
     """A virtual device: seed, two codes, a session with the second factor, and a role that wants it."""
-    import base64
-
     aws("iam create-user --user-name careful")
     aws("iam put-user-policy --user-name careful --policy-name p --policy-document",
         policy("*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}))
@@ -478,14 +487,12 @@ def mfa():
     device = aws("iam create-virtual-mfa-device --virtual-mfa-device-name careful --bootstrap-method Base32StringSeed "
                  f"--outfile {seed_file}")["VirtualMFADevice"]["SerialNumber"]
     with open(seed_file, "rb") as file:
-        same(len(base64.b32decode(file.read())), 40)
+        seed = base64.b32decode(file.read())
+    same(len(seed), 40)
     enable = f"iam enable-mfa-device --user-name careful --serial-number {device} --authentication-code1"
     refused("InvalidAuthenticationCode", "not valid", enable + " 000000 --authentication-code2 000000")
-    page("settings", "clock-offset=-30s")
-    before = page("mfa", device)
-    page("settings", "clock-offset=0s")
-    now = page("mfa", device)
-    aws(f"{enable} {before} --authentication-code2 {now}")
+    step = int(time.time()) // 30
+    aws(f"{enable} {one_time(seed, step - 1)} --authentication-code2 {one_time(seed, step)}")
     same(aws("iam list-mfa-devices --user-name careful")["MFADevices"][0]["SerialNumber"], device)
     refused("DeleteConflict", "must be deactivated", f"iam delete-virtual-mfa-device --serial-number {device}")
     refused("AccessDenied", "iam:ListUsers", "iam list-users", by=key)
@@ -495,7 +502,9 @@ def mfa():
             by=plain)
     token = f"sts get-session-token --serial-number {device} --token-code"
     refused("AccessDenied", "invalid MFA one time pass code", token + " 000000", by=key)
-    strong = Keys.of(aws(f"{token} {page('mfa', device)}", by=key))
+    code = page("mfa", device)
+    strong = Keys.of(aws(f"{token} {code}", by=key))
+    refused("AccessDenied", "invalid MFA one time pass code", f"{token} {code}", by=key)
     aws("iam list-users", by=strong)
     aws("iam create-role --role-name wants-mfa --assume-role-policy-document",
         trust({"AWS": f"{ARN}:user/careful"}, Bool={"aws:MultiFactorAuthPresent": "true"}))
