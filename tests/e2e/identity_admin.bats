@@ -185,6 +185,7 @@ denied() {
         done_well identity create station-7 "$CA_ARN"
         done_well identity check station-7 --ca "$CA_ARN"
         is '.verdict == "limited" and .recorded and (.policy_sha256 | length) == 64 and .may == []'
+        is '.source == "simulation"'
         is '(.should_not | length) > 30 and all(.should_not[]; .result != "allowed" and .result != "unknown")'
         # Of another template it knows nothing good.
         refused access-denied 5 identity check station-7 --ca "$CA_ARN" --template server,EndEntityCertificate/V1
@@ -202,6 +203,31 @@ denied() {
         [ "$(issued)" = 0 ]
         [ "$(curl -s "$ENDPOINT/_localpca/stats" | jq '.requests | has("CreateCertificateAuthority") or
                 has("RevokeCertificate") or has("IssueCertificate") or has("DeleteCertificateAuthority")')" = false ]
+}
+
+@test "who may read policies but not simulate has them judged: inline, managed, of a role, and the boundary" {
+        local boundary
+        done_well identity create station-7 "$CA_ARN"
+        done_well identity create role-7 "$CA_ARN" --role-trust 111122223333
+        iam CreateUser UserName=auditor >/dev/null
+        iam PutUserPolicy UserName=auditor PolicyName=p PolicyDocument='{"Version":"2012-10-17","Statement":{"Effect":"Allow",
+                "Action":["iam:Get*","iam:List*"],"Resource":"*"}}' >/dev/null
+        iam CreateAccessKey UserName=auditor >"$SANDBOX/auditor.xml"
+        boundary=$(iam CreatePolicy PolicyName=bound PolicyDocument="$(allowing s3:* '*')" | all Arn)
+        auditor() {
+                AWS_ACCESS_KEY_ID=$(all AccessKeyId <"$SANDBOX/auditor.xml") \
+                        AWS_SECRET_ACCESS_KEY=$(all SecretAccessKey <"$SANDBOX/auditor.xml") identity check "$@" --ca "$CA_ARN"
+        }
+        done_well auditor station-7
+        is '.verdict == "limited" and .source == "policies" and .recorded'
+        done_well auditor role-7
+        is '.principal == "arn:aws:iam::111122223333:role/p11cert/role-7" and .source == "policies"'
+        iam AttachUserPolicy UserName=station-7 PolicyArn=arn:aws:iam::aws:policy/AWSPrivateCAFullAccess >/dev/null
+        refused identity-not-limited 9 auditor station-7
+        iam PutUserPermissionsBoundary UserName=station-7 PermissionsBoundary="$boundary" >/dev/null
+        refused access-denied 5 auditor station-7
+        is '.verdict == "insufficient"'
+        refused nothing-to-do 3 auditor nobody
 }
 
 @test "policies in files are judged without AWS, other CAs and templates that they name as well" {
