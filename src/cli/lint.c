@@ -178,20 +178,72 @@ static const struct {
         { OPTION_PLACE, check_pattern },
 };
 
+/* What the command line would have to give. */
+static bool
+fill_gaps(struct options *options, struct error *err)
+{
+        static const struct {
+                enum option_id id;
+                const char *text;
+        } gaps[] = {
+                { OPTION_CA, some_ca },
+                { OPTION_TOKEN, some_token },
+                { OPTION_SUBJECT, "CN=x0" },
+                { OPTION_NAME, "x0" },
+        };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(gaps); i++) {
+                if (!option_value(options, gaps[i].id)->count &&
+                    !options_set(options, gaps[i].id, gaps[i].text, ORIGIN_GENERAL, "", err))
+                        return false;
+        }
+        return true;
+}
+
+/* Values that are read as part of the wishes only, whatever the others are. */
+static bool
+check_as_wish(const struct config_entry *entry, struct error *err)
+{
+        static const enum option_id ids[] = {
+                OPTION_NOT_BEFORE, OPTION_PATH_LENGTH, OPTION_STORE,       OPTION_FORMAT,
+                OPTION_FILE_MODE,  OPTION_FILE_OWNER,  OPTION_DEPLOY_HOOK, OPTION_RENEW_BEFORE,
+        };
+        CLEANUP(options_clear) struct options options = { 0 };
+        CLEANUP(order_cleanup) struct order *order = order_new();
+        bool is_one = false;
+
+        for (size_t i = 0; i < ARRAY_LENGTH(ids); i++)
+                is_one = is_one || ids[i] == entry->id;
+        if (!is_one)
+                return true;
+        if (options_set(&options, entry->id, entry->text, ORIGIN_PROFILE, entry->where, err) &&
+            fill_gaps(&options, err) && wish_read(&options, true, order, err))
+                return true;
+        err->about[0] = '\0'; /* the place, which is told anyway */
+        return false;
+}
+
+static bool
+check_entry(const struct config_entry *entry, struct error *err)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(checks); i++) {
+                if (checks[i].id == entry->id)
+                        return checks[i].check(entry->text, err);
+        }
+        return check_as_wish(entry, err);
+}
+
 static bool
 lint_entry(struct config *config, const struct config_entry *entry)
 {
-        for (size_t i = 0; i < ARRAY_LENGTH(checks); i++) {
-                struct error err = { 0 };
+        struct error err = { 0 };
 
-                if (checks[i].id != entry->id || checks[i].check(entry->text, &err))
-                        continue;
-                error_about(&err, "%s", option_row(entry->id)->name);
-                error_advise(&err, "p11cert.conf(5) says what it may be");
-                config_problem_add(config, entry->where, &err);
-                return false;
-        }
-        return true;
+        if (check_entry(entry, &err))
+                return true;
+        error_about(&err, "%s", option_row(entry->id)->name);
+        error_advise(&err, "p11cert.conf(5) says what it may be");
+        config_problem_add(config, entry->where, &err);
+        return false;
 }
 
 /* -- a profile as a whole -------------------------------------------------------------------- */
@@ -222,28 +274,6 @@ fill_samples(struct options *options, struct error *err)
                         free(value->texts[j]);
                         value->texts[j] = fill_quote(sample);
                 }
-        }
-        return true;
-}
-
-/* What the command line would have to give. */
-static bool
-fill_gaps(struct options *options, struct error *err)
-{
-        static const struct {
-                enum option_id id;
-                const char *text;
-        } gaps[] = {
-                { OPTION_CA, some_ca },
-                { OPTION_TOKEN, some_token },
-                { OPTION_SUBJECT, "CN=x0" },
-                { OPTION_NAME, "x0" },
-        };
-
-        for (size_t i = 0; i < ARRAY_LENGTH(gaps); i++) {
-                if (!option_value(options, gaps[i].id)->count &&
-                    !options_set(options, gaps[i].id, gaps[i].text, ORIGIN_GENERAL, "", err))
-                        return false;
         }
         return true;
 }

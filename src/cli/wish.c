@@ -412,7 +412,8 @@ read_request(const struct options *options, struct wishes *wishes, struct error 
         if (validity && !validity_parse(validity, &wishes->validity, err))
                 return error_about(err, "%s", option_value(options, OPTION_VALIDITY)->where);
         if (not_before && !clock_parse(not_before, &wishes->not_before)) {
-                error_set(err, ERROR_USAGE, "--not-before is not a time: '%s'", not_before);
+                error_set(err, ERROR_USAGE, "the start of validity is not a time: '%s'",
+                          not_before);
                 return error_advise(err, "write it as 2026-11-21T21:00:00Z");
         }
         if (algorithm && !pca_signing_algorithm_check(algorithm, err))

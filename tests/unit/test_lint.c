@@ -121,6 +121,18 @@ every_value_is_looked_at_and_nothing_is_said_twice(void **state)
         lint("key-type = x\nvalidity = y\n[profile a]\nhash = z\nmodul = w\n", &config);
         assert_int_equal(config.problem_count, 4);
         config_clear(&config);
+        lint("[profile a]\nnot-before = yesterday\nfile-mode = 999\nfile-mode-x = 1\n"
+             "renew-before = soon\ndeploy-hook = reload.sh\nfile-owner = nobody-of-that-name\n"
+             "path-length = 5\nformat = pfx\nstore = disk\n",
+             &config);
+        assert_int_equal(config.problem_count, 9);
+        for (size_t i = 0; i < config.problem_count; i++) {
+                CLEANUP(free_cleanup) char *line = text_format(":%zu", i + 2);
+
+                assert_string_equal(strrchr(config.problems[i].where, ':'), line);
+                assert_true(config.problems[i].error.next[0]);
+        }
+        config_clear(&config);
 }
 
 static int
