@@ -185,8 +185,9 @@ rate_check(struct call *call, int index)
 static bool
 call_decide(struct call *call, const struct route *route, struct view id, int index)
 {
-        /* CreateSession is signed by a certificate, and checks that by itself. */
-        if (route->run && !call_authenticate(call, call->request, SERVICE))
+        /* CreateSession is signed by a certificate. */
+        if (!(route->run ? call_authenticate(call, call->request, SERVICE)
+                         : anywhere_is_signed(call)))
                 return false;
         cJSON *input = fault_check(call) ? input_read(call, route, id) : NULL;
         if (!input)

@@ -78,6 +78,12 @@ void anywhere_certificate_tags(X509 *certificate, cJSON *tags, struct buf *bad);
 
 /* -- sessions (anywhere_session.c) ---------------------------------------------------------- */
 
+/*
+ * Is the request signed by the key of the certificate that it shows?  Asked before its body is
+ * looked at.  refusals: AccessDeniedException, those of sigv4_read_x509()
+ */
+bool anywhere_is_signed(struct call *call) MUST_CHECK;
+
 /* CreateSession: signed by a certificate, so that there is no caller. */
 bool anywhere_create_session(struct call *call);
 

@@ -119,6 +119,14 @@ signature_check(struct call *call, struct login *login)
                    : denied(call, "Invalid signature");
 }
 
+bool
+anywhere_is_signed(struct call *call)
+{
+        CLEANUP(login_clear) struct login login = { 0 };
+
+        return signature_check(call, &login);
+}
+
 /* -- what is asked for -------------------------------------------------------------------- */
 
 static bool

@@ -310,6 +310,13 @@ END
         [ "$(issued)" = $((issued_before + 1)) ]
 }
 
+@test "a request that no certificate signed is refused before its body is looked at" {
+        done_well curl -sS -X POST "$ENDPOINT/sessions" -d 'nonsense'
+        is '.message == "Missing Authentication Token"'
+        # A CRL that is downloaded is no request of Roles Anywhere.
+        [ "$(curl -sS -o /dev/null -w '%{http_code}' "$ENDPOINT/crl/${CA_ARN##*/}.crl")" = 200 ]
+}
+
 @test "config check refuses ARNs that do not go together, and half of the options" {
         done_well p11cert config check --output json
         sed "s|^rolesanywhere-profile = .*|rolesanywhere-profile = ${PROFILE/us-east-1/eu-west-1}|" \
