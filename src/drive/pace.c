@@ -10,7 +10,7 @@
 enum { BUCKET_MS = 500 };
 
 /* A send that is late by up to this much is caught up with. */
-enum { SLACK_MS = 100 };
+enum { SLACK_MS = 400 };
 
 enum { FIRST_IN_FLIGHT = 4, GROWTH = 8 };
 
@@ -46,6 +46,8 @@ pace_sent(struct pace *pace, int64_t now_ms)
         pace->in_flight++;
         if (rate <= 0)
                 return;
+        if (pace->due_ms <= 0)
+                pace->due_ms = (double)now_ms;
         if (pace->due_ms < (double)now_ms - SLACK_MS)
                 pace->due_ms = (double)now_ms - SLACK_MS;
         pace->due_ms += 1000 / rate;
@@ -82,14 +84,12 @@ count_answer(struct pace *pace, int64_t now_ms)
 static void
 set_rate(struct pace *pace, double rate, int64_t now_ms)
 {
-        double before = pace_rate(pace);
-
         pace->rate = rate > LEAST_RATE ? rate : LEAST_RATE;
         pace->adapting = true;
         /* What was scheduled at another rate is not waited for any longer than at this one. */
         double most = (double)now_ms + 1000 / pace_rate(pace);
 
-        if (before <= 0 || pace->due_ms > most)
+        if (pace->due_ms <= 0 || pace->due_ms > most)
                 pace->due_ms = most;
 }
 
@@ -106,11 +106,12 @@ lower(struct pace *pace, int64_t now_ms)
                 rate = known > 0 ? known : pace->limit;
         if (rate <= 0)
                 rate = (double)pace->good > 1 ? (double)pace->good : 1;
-        if (known <= 0 && pace->limit > 0 && pace->limit < rate) {
+        if (known <= 0 && pace->limit > 0) {
                 /* The quota that nobody had told of is the one to be expected. */
                 pace->most = pace->limit;
                 pace->throttled_ms = now_ms;
                 set_rate(pace, pace->limit, now_ms);
+                pace->due_ms = (double)now_ms + 1000 / pace->limit;
                 return;
         }
         pace->most = rate;
