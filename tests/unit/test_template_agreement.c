@@ -474,6 +474,9 @@ static void
 plan_issue_and_comparison_agree_for_every_template_and_profile(void **state)
 {
         size_t profiles = 0, templates = 0;
+        /* Under sanitizers a third will do: each template and each profile still has its turns. */
+        const char *brief = getenv("P11CERT_SHORT");
+        size_t step = brief && *brief ? 3 : 1;
 
         (void)state;
         while (profile_at(profiles))
@@ -484,7 +487,8 @@ plan_issue_and_comparison_agree_for_every_template_and_profile(void **state)
                 local_issuer_configure(all.issuer, configurations[c].json);
                 for (templates = 0; template_at(templates); templates++)
                         for (size_t i = 0; i < profiles; i++)
-                                if (c == 0 || profile_at(i)->by_configuration)
+                                if ((c == 0 || profile_at(i)->by_configuration) &&
+                                    (templates + i) % step == 0)
                                         meet(template_at(templates), i);
         }
         assert_int_equal(templates, 61);
@@ -492,7 +496,7 @@ plan_issue_and_comparison_agree_for_every_template_and_profile(void **state)
         print_message("%zu templates, %zu profiles: %u issued, %u refused, %u lose a wish\n",
                       templates, profiles, all.issued, all.refused, all.lost);
         assert_int_equal(all.disagreements, 0);
-        assert_true(all.issued > 4500 && all.refused > 60 && all.lost > 500);
+        assert_true(all.issued > 5000 / step && all.refused > 400 / step && all.lost > 1400 / step);
 }
 
 /* -- certificates with one thing wrong -------------------------------------------------------- */
