@@ -462,7 +462,9 @@ add_foot(struct buf *out, const struct screen_look *look, const struct layout *l
 {
         CLEANUP(buf_cleanup) struct buf line = { 0 };
 
-        if (view->outage[0])
+        if (view->trouble[0])
+                buf_format(&line, " %s", view->trouble);
+        else if (view->outage[0])
                 buf_format(&line, " AWS: %s", view->outage);
         else if (view->scan[0])
                 buf_format(&line, " scanned: %s", view->scan);

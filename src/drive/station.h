@@ -57,17 +57,18 @@ struct station_view {
         size_t bay_count;
         struct unit_view last[STATION_LAST]; /* newest first */
         size_t last_count;
-        uint64_t good;             /* units of this run */
-        uint64_t failed;           /* attempts of this run that ended in an error */
-        uint64_t again;            /* tokens that came although they were done before */
-        unsigned per_hour;         /* good ones, by the last hour */
-        uint64_t quota;            /* --quota; 0: none */
-        uint64_t issued;           /* of it: certificates that were asked for */
-        int64_t until;             /* --until; 0: none */
-        bool finishing;            /* nothing new is begun */
-        char scan[65];             /* a line that was scanned and waits for its token; "" */
-        char outage[STATION_TEXT]; /* why AWS is left alone, and until when; "" */
-        char next[STATION_TEXT];   /* what the operator does next */
+        uint64_t good;              /* units of this run */
+        uint64_t failed;            /* attempts of this run that ended in an error */
+        uint64_t again;             /* tokens that came although they were done before */
+        unsigned per_hour;          /* good ones, by the last hour */
+        uint64_t quota;             /* --quota; 0: none */
+        uint64_t issued;            /* of it: certificates that were asked for */
+        int64_t until;              /* --until; 0: none */
+        bool finishing;             /* nothing new is begun */
+        char scan[65];              /* a line that was scanned and waits for its token; "" */
+        char trouble[STATION_TEXT]; /* a module that hangs or fails; "" */
+        char outage[STATION_TEXT];  /* why AWS is left alone, and until when; "" */
+        char next[STATION_TEXT];    /* what the operator does next */
         int64_t began_at;
 };
 

@@ -199,6 +199,31 @@ look_at_outage(struct station *station)
         station->told_outage = true;
 }
 
+/* The first module that is in the way, by its file's name. */
+static void
+look_at_modules(struct station *station)
+{
+        struct station_view *view = &station->view;
+
+        view->trouble[0] = '\0';
+        for (size_t i = 0; i < station->watch_count && !view->trouble[0]; i++) {
+                const struct watch *watch = &station->watches[i];
+                const char *path = watcher_module(watch->watcher);
+                const char *slash = strrchr(path, '/');
+                const char *name = slash ? slash + 1 : path;
+
+                if (watch->hangs)
+                        station_text(view->trouble, sizeof(view->trouble),
+                                     "%s does not answer: unplug its reader and plug it in again, "
+                                     "or start the station anew",
+                                     name);
+                else if (watch->failures)
+                        station_text(view->trouble, sizeof(view->trouble), "%s fails: %s", name,
+                                     watch->haunted ? "start the station anew"
+                                                    : "it is started anew");
+        }
+}
+
 /* "1", "1 and 3", "1, 2 and 4": the bays that look like that; NULL for none. */
 static char *
 bays_that(const struct station_view *view, enum bay_sight sight)
@@ -274,6 +299,7 @@ station_look(struct station *station)
         size_t count = 0;
 
         look_at_outage(station);
+        look_at_modules(station);
         station->bay_views =
                 memory_grow(station->bay_views, station->bay_count, sizeof(*station->bay_views));
         for (const struct bay *bay = station->bays; bay; bay = bay->next)

@@ -116,6 +116,17 @@ load station
         [ "$(issued)" = 1 ]
 }
 
+@test "a module that hangs as a whole is told, and does not keep the station from ending" {
+        inserted
+        on_screen --token-timeout 1s
+        shows 'no token yet'
+        break_with 'C_GetSlotList hang'
+        shows 'breakable.so does not answer: unplug its reader'
+        tmux -S "$SANDBOX/tmux" send-keys C-c
+        shows 'status 3'
+        cmp "$SANDBOX/before" "$SANDBOX/after"
+}
+
 @test "a module in an error state is started anew" {
         BROKEN=('C_GetSlotList rv=CKR_DEVICE_ERROR')
         inserted alpha

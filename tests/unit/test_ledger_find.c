@@ -449,11 +449,65 @@ with_many_orders_no_question_reads_them_all(void **state)
         assert_int_equal(links, MANY + 1);
 }
 
+/* -- what a token was given ------------------------------------------------------------------ */
+
+static int64_t
+record_on(struct ledger *ledger, const char *name, enum order_state order_state, bool held,
+          const char *manufacturer, const char *serial)
+{
+        CLEANUP(order_cleanup) struct order *order = order_planned(name);
+        struct error err = { 0 };
+
+        order->state = order_state;
+        order->held = held;
+        text_assign(&order->token.manufacturer, manufacturer);
+        text_assign(&order->token.serial, serial);
+        assert_done(ledger_insert(ledger, order, NOW, &err), err);
+        return order->number;
+}
+
+static void
+assert_given(struct ledger *ledger, const char *manufacturer, const char *serial, int64_t number)
+{
+        struct error err = { 0 };
+        CLEANUP(order_cleanup)
+        struct order *order = ledger_of_token(ledger, manufacturer, serial, &err);
+
+        assert_int_equal(err.kind, ERROR_NONE);
+        assert_int_equal(order ? order->number : 0, number);
+}
+
+static void
+a_token_is_known_by_maker_and_serial_number_and_what_is_open_comes_first(void **state)
+{
+        CLEANUP(close_cleanup) struct ledger *ledger = open_ledger(*state);
+
+        assert_given(ledger, "A", "01", 0);
+        int64_t failed = record_on(ledger, "d-1", ORDER_FAILED, false, "A", "01");
+
+        assert_given(ledger, "A", "01", failed);
+        int64_t delivered = record_on(ledger, "d-2", ORDER_DELIVERED, false, "A", "01");
+
+        (void)record_on(ledger, "d-3", ORDER_FAILED, false, "A", "01");
+        assert_given(ledger, "A", "01", delivered);
+        int64_t open = record_on(ledger, "d-4", ORDER_KEYED, false, "A", "01");
+
+        (void)record_on(ledger, "d-5", ORDER_DELIVERED, false, "A", "01");
+        assert_given(ledger, "A", "01", open);
+        assert_given(ledger, "B", "01", 0);
+        assert_given(ledger, "A", "02", 0);
+        /* A serial number is not a label. */
+        int64_t held = record_on(ledger, "d-6", ORDER_REQUESTED, true, "A", "03");
+
+        assert_given(ledger, "A", "03", held);
+}
+
 int
 main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, place_make, place_remove)
         const struct CMUnitTest tests[] = {
+                CASE(a_token_is_known_by_maker_and_serial_number_and_what_is_open_comes_first),
                 CASE(an_order_is_found_by_whatever_a_person_calls_it),
                 CASE(a_name_means_its_newest_order_that_has_not_failed),
                 CASE(a_name_that_is_a_number_needs_its_prefix),

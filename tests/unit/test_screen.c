@@ -172,6 +172,10 @@ an_outage_says_until_when_and_the_end_of_the_shift_is_announced(void **state)
         screen_render(&view, &plain, &frame);
         assert_non_null(strstr(buf_text(&frame), "AWS: no route to host; next try at 10:42:10"));
         assert_non_null(strstr(buf_text(&frame), "FINISHING"));
+        buf_clear(&frame);
+        snprintf(view.trouble, sizeof(view.trouble), "module.so does not answer");
+        screen_render(&view, &plain, &frame);
+        assert_non_null(strstr(buf_text(&frame), "module.so does not answer"));
 }
 
 static void
