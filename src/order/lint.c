@@ -106,13 +106,10 @@ characters(const char *text)
 static bool
 check_common_name(struct view csr, struct error *err)
 {
-        const uint8_t *at = csr.data;
-        X509_REQ *request = csr.len ? d2i_X509_REQ(NULL, &at, (long)csr.len) : NULL;
+        X509_REQ *request = decoded_request(csr);
         CLEANUP(free_cleanup)
         char *name = request ? subject_common_name(X509_REQ_get_subject_name(request)) : NULL;
 
-        X509_REQ_free(request);
-        ERR_clear_error();
         if (!name || characters(name) <= COMMON_NAME_MOST)
                 return true;
         error_set(err, ERROR_USAGE,

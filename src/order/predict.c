@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/decoded.h"
 #include "order/lint.h"
 #include "order/name.h"
 #include "order/text_list.h"
@@ -107,14 +108,9 @@ refusal(struct outlook *outlook)
 static char *
 subject_of_csr(const struct outlook *outlook)
 {
-        const uint8_t *at = outlook->csr.data;
-        X509_REQ *request =
-                outlook->csr.len ? d2i_X509_REQ(NULL, &at, (long)outlook->csr.len) : NULL;
-        char *text = request ? subject_format(X509_REQ_get_subject_name(request)) : text_copy("");
+        X509_REQ *request = decoded_request(outlook->csr);
 
-        X509_REQ_free(request);
-        ERR_clear_error();
-        return text;
+        return request ? subject_format(X509_REQ_get_subject_name(request)) : text_copy("");
 }
 
 static void
