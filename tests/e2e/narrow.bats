@@ -87,3 +87,19 @@ take_session() {
                 --signing-algorithm SHA256WITHECDSA
         is '.error.what | contains("explicit deny")'
 }
+
+@test "a session policy of over 2,048 characters is refused before STS is asked" {
+        local n options
+        mapfile -t options < <(token_options)
+        {
+                echo name,subject,template
+                for n in $(seq 40); do
+                        echo "d-$n,CN=d-$n,arn:aws:acm-pca:::template/Some${n}LongNamedCertificate/V1"
+                done
+        } >"$SANDBOX/devices.csv"
+        refused config 2 p11cert batch "$SANDBOX/devices.csv" --output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" \
+                "${options[@]}" --require-limited --role-arn $ROLE/mighty
+        is '.error.what | contains("2048")'
+        is '.error.next | contains("--no-narrow")'
+        [ "$(counted_by_ca sts.AssumeRole)" = 0 ] && [ "$(issued)" = 0 ]
+}
