@@ -305,11 +305,55 @@ policies_gone(struct call *call, const struct record *record)
         return true;
 }
 
+/* `"from"` in a document by `"to"`; NULL when it is not in there.  The caller frees. */
+static char *
+replaced(const char *text, const char *from, const char *to)
+{
+        CLEANUP(free_cleanup) char *quoted = text_format("\"%s\"", from);
+        struct buf out = { 0 };
+
+        if (!strstr(text, quoted))
+                return NULL;
+        for (const char *at; (at = strstr(text, quoted)); text = at + strlen(quoted)) {
+                buf_add(&out, view_of(text, (size_t)(at - text)));
+                buf_format(&out, "\"%s\"", to);
+        }
+        buf_add_text(&out, text);
+        return (char *)out.data;
+}
+
+/*
+ * Trust policies that name who goes keep the id instead, as AWS has it all along: who is made anew
+ * under the old name is not trusted.
+ */
+static bool
+trusts_forget(struct call *call, const struct record *gone)
+{
+        const struct records *records = &call->pca->records;
+
+        for (size_t i = 0; i < records->count; i++) {
+                struct record *role = records->all[i];
+                if (role->kind != RECORD_ROLE || role == gone)
+                        continue;
+                CLEANUP(free_cleanup)
+                char *trust = replaced(record_text(role, "trust"), record_text(gone, "arn"),
+                                       record_text(gone, "id"));
+                if (!trust)
+                        continue;
+                json_set_text(role->json, "trust", trust);
+                if (!iam_save(call, role))
+                        return false;
+        }
+        return true;
+}
+
 static bool
 holder_delete(struct call *call, struct record *record)
 {
         struct error err = { 0 };
 
+        if (!trusts_forget(call, record))
+                return false;
         return record_delete(&call->pca->records, record, call->pca->store, &err) ||
                call_broken(call, &err);
 }

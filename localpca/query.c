@@ -184,6 +184,9 @@ fault_check(struct call *call)
                               "User: %s is not authorized to perform: %s:%s",
                               call->caller ? call->caller->arn : "anonymous", call->service,
                               call->operation);
+        if (strcmp(error, "ExpiredTokenException") == 0)
+                return refuse(&call->refusal, error,
+                              "The security token included in the request is expired");
         return refuse(&call->refusal, error, "%s",
                       strcmp(error, "ThrottlingException") == 0 ? "Rate exceeded"
                                                                 : "Asked for by --fault");

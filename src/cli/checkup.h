@@ -22,6 +22,12 @@ void checkup_ok(struct checkup *checkup, const char *name, const char *format, .
 void checkup_fail(struct checkup *checkup, const char *name, const struct error *err);
 
 /*
+ * Who AWS says we are, and whether that is known to be limited; opens `cloud`, which the caller
+ * cleans up.  False when nothing can be asked of AWS.
+ */
+bool checkup_identity(struct checkup *checkup, struct cloud *cloud) MUST_CHECK;
+
+/*
  * The station's own login, where Roles Anywhere is configured: its key, its certificate by the
  * rules of Roles Anywhere, and what it takes to shut it out.  Adds nothing otherwise.
  */

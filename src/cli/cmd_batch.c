@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/rate.h"
 #include "cli/run.h"
+#include "cli/self_renew.h"
 #include "cli/show.h"
 #include "cli/verbs.h"
 #include "cli/wish.h"
@@ -308,6 +309,7 @@ run_rows(struct batch_rows *rows, struct run *run, double rate, unsigned session
 {
         int64_t started = clock_boot_ms();
 
+        self_renew(run);
         bar_start(&rows->bar, rows->command, rows->chosen);
         bool good = move(rows, run, rate, sessions, err);
 

@@ -274,22 +274,6 @@ check_login(struct checkup *checkup)
 /* -- identity, CA, clock
  * ------------------------------------------------------------------------------ */
 
-static bool
-check_identity(struct checkup *checkup, struct cloud *cloud)
-{
-        const char *access_key_id = NULL;
-        const char *origin = NULL;
-        struct error err = { 0 };
-
-        if (!cloud_open(cloud, checkup->command, NULL, NULL, &err) ||
-            !aws_client_identity(cloud->client, &access_key_id, &origin, &err)) {
-                checkup_fail(checkup, "identity", &err);
-                return false;
-        }
-        checkup_ok(checkup, "identity", "%s from %s", access_key_id, origin);
-        return true;
-}
-
 static void
 judge_authority(struct checkup *checkup, const struct pca_authority *authority)
 {
@@ -380,7 +364,7 @@ check_aws(struct checkup *checkup)
         bool asked = false;
 
         checkup_station(checkup);
-        if (check_identity(checkup, &cloud)) {
+        if (checkup_identity(checkup, &cloud)) {
                 asked = check_ca(checkup, &cloud);
                 checkup_anchor(checkup, &cloud);
         }

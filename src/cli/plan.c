@@ -221,15 +221,16 @@ add_rows(cJSON *plan, const struct prediction *prediction)
 static cJSON *
 write_statements(const struct wishes *wishes)
 {
-        static const char *const actions[] = { "acm-pca:IssueCertificate",
-                                               "acm-pca:GetCertificate" };
         cJSON *list = cJSON_CreateArray();
+        const struct iam_grant *grant;
 
-        for (size_t i = 0; i < ARRAY_LENGTH(actions) && wishes->ca_arn; i++) {
+        for (size_t i = 0; wishes->ca_arn && (grant = iam_grant_at(i)); i++) {
                 CLEANUP(buf_cleanup) struct buf text = { 0 };
                 cJSON *statement = NULL;
 
-                if (iam_write_statement(actions[i], wishes->ca_arn, wishes->template_arn, &text))
+                if (grant->use != USE_ISSUE || !grant->needed)
+                        continue;
+                if (iam_write_statement(grant->action, wishes->ca_arn, wishes->template_arn, &text))
                         statement = cJSON_Parse(buf_text(&text));
                 if (statement)
                         cJSON_AddItemToArray(list, statement);

@@ -103,6 +103,11 @@ static const struct {
         enum iam_use use;
 } verbs[] = {
         { "submit", USE_ISSUE },
+        { "import", USE_FETCH },
+        { "track", USE_FETCH },
+        { "retire", USE_REVOKE },
+        { "reconcile", USE_AUDIT_REPORT },
+        { "plan", USE_CA_SHOW },
         { "resume", USE_ISSUE },
         { "batch", USE_ISSUE },
         { "station", USE_ISSUE },

@@ -56,6 +56,10 @@ scene() {
         scene accounts
 }
 
+@test "a name that was deleted and made anew is somebody else; faults and rates strike here, too" {
+        scene renewed
+}
+
 @test "users, roles, keys and sessions survive kill -9" {
         scene before
         kill -9 "$LOCALPCA_PID"

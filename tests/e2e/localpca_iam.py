@@ -23,6 +23,7 @@ import xml.etree.ElementTree as ElementTree
 
 import awscli.clidriver
 
+os.environ["AWS_MAX_ATTEMPTS"] = "1"
 ENDPOINT = os.environ["ENDPOINT"]
 ACCOUNT = "111122223333"
 OTHER = "444455556666"
@@ -626,6 +627,33 @@ def accounts():
     aws(f"acm-pca delete-policy --resource-arn {CA}")
 
 
+def renewed():
+    """Who is made anew under a name is not who was trusted; faults and rates strike STS and IAM, too."""
+    aws("iam create-user --user-name again")
+    aws("iam create-role --role-name trusting --assume-role-policy-document", trust({"AWS": [f"{ARN}:user/again"]}))
+    key = Keys.of(aws("iam create-access-key --user-name again"))
+    assume = f"sts assume-role --role-arn {ARN}:role/trusting --role-session-name s1"
+    aws(assume, by=key)
+    old = aws("iam get-user --user-name again")["User"]["UserId"]
+    aws(f"iam delete-access-key --user-name again --access-key-id {key.key}")
+    aws("iam delete-user --user-name again")
+    document = aws("iam get-role --role-name trusting")["Role"]["AssumeRolePolicyDocument"]
+    same(document["Statement"][0]["Principal"], {"AWS": [old]})
+    aws("iam create-user --user-name again")
+    aws("iam put-user-policy --user-name again --policy-name p --policy-document", policy("*"))
+    key = Keys.of(aws("iam create-access-key --user-name again"))
+    refused("AccessDenied", "sts:AssumeRole", assume, by=key)
+    for rule, code, words in (("throttle", "Throttling", "Rate exceeded"), ("denied", "AccessDenied", "not authorized"),
+                              ("expired-token", "ExpiredToken", "expired"), ("clock", "SignatureDoesNotMatch", "expired")):
+        page("faults", f"sts.GetCallerIdentity:first=1:{rule}")
+        refused(code, words, "sts get-caller-identity")
+    aws("sts get-caller-identity")
+    page("settings", "rate=iam.ListUsers=0.0001/s")
+    aws("iam list-users", by=key)
+    refused("Throttling", "Rate exceeded", "iam list-users", by=key)
+    page("settings", "rate=iam.ListUsers=off")
+
+
 def before():
     """What is to be there again after kill -9."""
     aws("iam create-user --user-name kept --tags Key=a,Value=b")
@@ -655,7 +683,7 @@ def after():
         refused("AccessDeniedException", words, describe, by=by)
 
 
-SCENES = (users, keys, roles, managed, assumed, conditions, mfa, web_identity, simulated, accounts, before, after)
+SCENES = (users, keys, roles, managed, assumed, conditions, mfa, web_identity, simulated, accounts, renewed, before, after)
 
 
 def main():

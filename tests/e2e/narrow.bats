@@ -103,3 +103,27 @@ take_session() {
         is '.error.next | contains("--no-narrow")'
         [ "$(counted_by_ca sts.AssumeRole)" = 0 ] && [ "$(issued)" = 0 ]
 }
+
+@test "a role is assumed once for a batch, not for an order; --require-limited takes its session, and no other" {
+        printf 'name,subject\nd-1,CN=d-1\nd-2,CN=d-2\nd-3,CN=d-3\n' >"$SANDBOX/devices.csv"
+        local options
+        mapfile -t options < <(token_options)
+        refused identity-not-limited 9 p11cert batch "$SANDBOX/devices.csv" --output json --ca "$CA_ARN" \
+                --endpoint-url "$ENDPOINT" "${options[@]}" --require-limited
+        [ "$(issued)" = 0 ]
+        done_well p11cert batch "$SANDBOX/devices.csv" --output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" \
+                "${options[@]}" --require-limited --role-arn $ROLE/mighty
+        [ "$(issued)" = 3 ] && [ "$(counted_by_ca sts.AssumeRole)" = 1 ]
+}
+
+@test "plan and doctor look through the cut of their own verb, and doctor says who we are and what is known of it" {
+        local options
+        mapfile -t options < <(token_options)
+        done_well p11cert plan --output json --ca "$CA_ARN" "${options[@]}" --subject CN=device-1 --role-arn $ROLE/mighty
+        is '.plan.ca_status == "ACTIVE" and ([.plan.statement[].Action] == ["acm-pca:IssueCertificate", "acm-pca:GetCertificate"])'
+        done_well p11cert doctor --output json --ca "$CA_ARN" --module "$MODULE" --role-arn $ROLE/mighty
+        is '[.checks[] | select(.name == "limits")] | .[0].result == "ok" and (.[0].detail | contains("cuts the session"))'
+        done_well p11cert doctor --output json --ca "$CA_ARN" --module "$MODULE"
+        is '[.checks[] | select(.name == "identity")] | .[0].detail | contains("user/localpca-admin")'
+        is '[.checks[] | select(.name == "limits")] | .[0].result == "warn" and (.[0].next | contains("identity check"))'
+}

@@ -220,6 +220,16 @@ END
         refused token-hangs 6 p11cert --config "$SANDBOX/hang.conf" ca show --output json
 }
 
+@test "a batch asks for one session, whatever the number of its rows" {
+        printf 'name,subject\n' >"$SANDBOX/rows.csv"
+        for i in 1 2 3 4 5; do printf 'row-%s,CN=row-%s\n' $i $i; done >>"$SANDBOX/rows.csv"
+        before=$(stats '.requests["rolesanywhere.CreateSession"]')
+        issued_before=$(issued)
+        done_well p11cert batch "$SANDBOX/rows.csv" --output json
+        [ "$(issued)" = $((issued_before + 5)) ]
+        [ "$(stats '.requests["rolesanywhere.CreateSession"]')" = $((before + 1)) ]
+}
+
 @test "what AWS refuses is told with what mends it, and nothing is issued" {
         issued_before=$(issued)
         # A chain that does not reach the anchor.

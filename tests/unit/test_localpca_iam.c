@@ -237,6 +237,97 @@ the_account_of_an_access_key_is_read_from_its_id(void **state)
         assert_string_equal(account, "");
 }
 
+static cJSON *
+session_form(int64_t expires)
+{
+        cJSON *form = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(form, "account", "1");
+        cJSON_AddStringToObject(form, "arn", "arn:aws:sts::1:assumed-role/r/s");
+        cJSON_AddNumberToObject(form, "expires", (double)expires);
+        return form;
+}
+
+static void
+a_session_is_known_for_a_day_after_its_end_and_then_forgotten(void **state)
+{
+        struct identities identities = { 0 }, again = { 0 };
+        struct error err = { 0 };
+        struct store *store = store_open(*state, &err);
+
+        assert_non_null(store);
+        const struct identity *first =
+                identity_make(&identities, store, session_form(1000), true, 100, &err);
+        assert_non_null(first);
+        CLEANUP(free_cleanup) char *id = text_copy(first->access_key_id);
+        assert_non_null(identity_make(&identities, store, session_form(200000), true, 87400, &err));
+        assert_non_null(identity_find(&identities, id));
+        assert_non_null(identity_make(&identities, store, session_form(200000), true, 87401, &err));
+        assert_null(identity_find(&identities, id));
+        assert_int_equal(identities.count, 2);
+        assert_done(identities_reload(&again, store, "1", &err), err);
+        assert_int_equal(again.count, 2);
+        assert_int_equal(again.all[0]->expires, 200000);
+        identities_clear(&identities);
+        identities_clear(&again);
+        store_close(store);
+}
+
+/* A state from before there was IAM: each key had a policy beside it. */
+static void
+the_identities_of_an_old_state_become_users(void **state)
+{
+        static const char ca[] = "arn:aws:acm-pca:us-east-1:1:certificate-authority/a";
+        static const struct {
+                const char *key, *arn, *allowed;
+        } rows[] = {
+                { "AKIAOLDISSUER", "arn:aws:iam::1:user/localpca-issuer", "acm-pca:Get*" },
+                { "AKIAOLDADMIN", "arn:aws:iam::1:user/localpca-admin", "*" },
+        };
+        struct identities identities = { 0 };
+        struct records records = { 0 };
+        struct error err = { 0 };
+        struct store *store = store_open(*state, &err);
+
+        assert_non_null(store);
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                cJSON *old = cJSON_CreateObject();
+                CLEANUP(free_cleanup)
+                char *policy = quoted("{'Version':'2012-10-17','Statement':{'Effect':'Allow',"
+                                      "'Action':'acm-pca:Get*','Resource':'*'}}");
+                cJSON_AddStringToObject(old, "access_key_id", rows[i].key);
+                cJSON_AddStringToObject(old, "secret_access_key", "secret");
+                cJSON_AddStringToObject(old, "arn", rows[i].arn);
+                cJSON_AddItemToObject(old, "policy", cJSON_Parse(policy));
+                assert_done(store_document_put(store, "identity", rows[i].key, old, NULL, &err),
+                            err);
+                cJSON_Delete(old);
+        }
+        assert_done(identities_load(&identities, &records, store, ca, "1", &err), err);
+        assert_int_equal(identities.count, 2);
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                const struct identity *one = identities.all[i];
+                const struct record *user = record_find(&records, RECORD_USER, one->record);
+
+                assert_string_equal(one->access_key_id, rows[i].key);
+                assert_null(one->policy);
+                assert_non_null(user);
+                assert_string_equal(record_text(user, "arn"), rows[i].arn);
+                const char *text = json_text(json_member(user->json, "inline"), "localpca");
+                assert_non_null(strstr(text, rows[i].allowed));
+        }
+        /* The next start finds them as they are now. */
+        identities_clear(&identities);
+        records_clear(&records);
+        assert_done(records_load(&records, store, &err), err);
+        assert_done(identities_load(&identities, &records, store, ca, "1", &err), err);
+        assert_int_equal(records.count, 2);
+        assert_null(identities.all[0]->policy);
+        identities_clear(&identities);
+        records_clear(&records);
+        store_close(store);
+}
+
 /* -- records ------------------------------------------------------------------------------ */
 
 static bool
@@ -425,6 +516,8 @@ main(void)
                 cmocka_unit_test(white_space_does_not_count_for_the_size_of_a_policy),
                 cmocka_unit_test(one_time_passwords_are_those_of_rfc_6238),
                 IN_FOLDER(the_account_of_an_access_key_is_read_from_its_id),
+                IN_FOLDER(a_session_is_known_for_a_day_after_its_end_and_then_forgotten),
+                IN_FOLDER(the_identities_of_an_old_state_become_users),
                 IN_FOLDER(a_changed_policy_is_in_force_after_the_delay_and_not_before),
                 IN_FOLDER(records_come_back_as_they_were_and_deleted_ones_do_not),
                 cmocka_unit_test(a_form_becomes_the_input_that_the_facts_describe),

@@ -2,6 +2,7 @@
 
 #include "cli/help.h"
 #include "cli/verbs.h"
+#include "iam/actions.h"
 
 static void
 every_verb_says_what_it_does_and_shows_an_example(void **state)
@@ -65,6 +66,32 @@ verbs_are_found_by_one_or_two_words_and_wrong_ones_name_the_nearest(void **state
 }
 
 static void
+every_verb_that_asks_aws_has_its_use_in_the_table_of_actions(void **state)
+{
+        /* They need no permission, or (check) are judged before anything is cut. */
+        static const char *const without[] = { "csr",
+                                               "verify",
+                                               "config show",
+                                               "identity check",
+                                               "identity whoami",
+                                               "identity credential-process" };
+
+        (void)state;
+        for (size_t i = 0; verb_at(i); i++) {
+                const struct verb *verb = verb_at(i);
+                bool needs_none = false;
+                enum iam_use use;
+
+                for (size_t j = 0; j < ARRAY_LENGTH(without); j++)
+                        needs_none = needs_none || strcmp(verb->name, without[j]) == 0;
+                if (!(verb->groups & (1U << GROUP_AWS)))
+                        continue;
+                if (iam_use_of_verb(verb->name, &use) == needs_none)
+                        fail_msg("'%s' has %s use", verb->name, needs_none ? "a" : "no");
+        }
+}
+
+static void
 every_help_names_the_options_the_example_and_the_exit_statuses(void **state)
 {
         (void)state;
@@ -92,6 +119,7 @@ main(void)
                 cmocka_unit_test(every_verb_says_what_it_does_and_shows_an_example),
                 cmocka_unit_test(
                         verbs_are_found_by_one_or_two_words_and_wrong_ones_name_the_nearest),
+                cmocka_unit_test(every_verb_that_asks_aws_has_its_use_in_the_table_of_actions),
                 cmocka_unit_test(every_help_names_the_options_the_example_and_the_exit_statuses),
         };
 
