@@ -548,6 +548,11 @@ cmd_station(struct command *command, struct error *err)
 
         if (!begin(&shift, &options, &plan, trial, err))
                 return false;
+        if (command->dry_run) {
+                command_say(command, "dry run: the options%s are complete; no token was looked at",
+                            shift.rows ? " and the manifest" : "");
+                return true;
+        }
         ledger = command_ledger(command, err);
         if (!ledger || !run_open(&run, command, ledger, err) ||
             !ask_beforehand(&shift, options.birth != NULL, err))

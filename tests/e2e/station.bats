@@ -151,6 +151,8 @@ END
         says 'OK +d-4'
         station_ends 10
         [ "$(issued)" = 3 ]
+        done_well p11cert station --dry-run --output json --ca "$CA_ARN" --manifest "$SANDBOX/rows.csv"
+        is '.orders == []'
         printf 'name,subjcet\nd-1,CN=d-1\n' >"$SANDBOX/rows.csv"
         refused input 2 p11cert station --output json --ca "$CA_ARN" --pin-source "file:$SANDBOX/pin" \
                 --manifest "$SANDBOX/rows.csv"
