@@ -213,9 +213,10 @@ add_changes(struct buf *out, const char *fresh, const char *old, bool all)
                 size_t old_length = strcspn(old, "\n");
 
                 if (all || !view_equal(view_of(fresh, length), view_of(old, old_length))) {
-                        buf_format(out, "\033[%zu;1H", row);
+                        /* Erased first: behind a full line the cursor still stands on its end. */
+                        buf_format(out, "\033[%zu;1H\033[0m\033[K", row);
                         buf_add(out, view_of(fresh, length));
-                        buf_add_text(out, "\033[0m\033[K");
+                        buf_add_text(out, "\033[0m");
                 }
                 fresh += length + (fresh[length] == '\n');
                 old += old_length + (old[old_length] == '\n');

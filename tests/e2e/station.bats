@@ -16,6 +16,8 @@ load station
         shows '▶ Take out 1, 2 and 3'
         shows "$BIG_OK.*$BIG_OK.*$BIG_OK"
         shows 'OK    device-alpha +delivered in'
+        # What is cut says so in the terminal's last column, too.
+        shows ' 3 +SoftHSM slot ID 0x[0-9a-f]+…$'
         # Green from one edge of a card to the other.
         screen -e | grep -q '42m.*device-beta'
         inserted gamma
