@@ -43,8 +43,8 @@ list_uris(struct buf *text, const struct token_facts *list, size_t count, const 
 }
 
 static bool
-no_token_matches(const struct token_facts *list, size_t count, bool blank_matches,
-                 struct error *err)
+no_token_matches(const struct token_facts *list, size_t count, const struct uri *uri,
+                 bool blank_matches, struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf there = { 0 };
 
@@ -53,13 +53,17 @@ no_token_matches(const struct token_facts *list, size_t count, bool blank_matche
                 error_set(err, ERROR_TOKEN_ABSENT,
                           "the token is there, but it is blank: it has "
                           "not been initialised");
-                return error_advise(err, "initialise it and set its user PIN first");
+                return error_advise(err, "initialise it and set its user PIN first: p11cert token "
+                                         "init does both");
         }
         if (!there.len) {
                 error_set(err, ERROR_TOKEN_ABSENT, "there is no token in any slot");
                 return error_advise(err, "insert the token and repeat the command");
         }
-        error_set(err, ERROR_TOKEN_ABSENT, "no token matches the URI");
+        CLEANUP(free_cleanup) char *wanted = uri ? uri_wanted(uri) : NULL;
+
+        error_set(err, ERROR_TOKEN_ABSENT, "no token matches the URI%s%s", wanted ? " " : "",
+                  wanted ? wanted : "");
         return error_advise(err, "insert it, or choose one that is there:\n%s", buf_text(&there));
 }
 
@@ -93,7 +97,7 @@ choose(const struct token_facts *list, size_t count, const struct uri *uri, size
                 matches++;
         }
         if (matches == 0)
-                return no_token_matches(list, count, blank_matches, err);
+                return no_token_matches(list, count, uri, blank_matches, err);
         return matches == 1 || several_match(list, count, uri, err);
 }
 

@@ -343,6 +343,15 @@ name_token(P11KitUri *uri, const struct token_facts *facts)
 }
 
 char *
+uri_wanted(const struct uri *uri)
+{
+        char *text = format(uri->parsed, P11_KIT_URI_FOR_TOKEN | P11_KIT_URI_FOR_SLOT);
+
+        text[strcspn(text, "?")] = '\0';
+        return text;
+}
+
+char *
 uri_of_token(const struct token_facts *facts)
 {
         P11KitUri *uri = p11_kit_uri_new();

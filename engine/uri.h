@@ -35,6 +35,9 @@ bool uri_names_token(const struct uri *uri);
 /* Are token and slot attributes of the URI equal to these? */
 bool uri_matches(const struct uri *uri, const struct token_facts *facts);
 
+/* What the URI says of token and slot, as a URI; never its query.  The caller frees. */
+char *uri_wanted(const struct uri *uri);
+
 /* Paste-able URIs; the caller frees.  `type` is "private", "public", "cert" or NULL. */
 char *uri_of_token(const struct token_facts *facts);
 char *uri_of_object(const struct token_facts *facts, struct view id, const char *label,

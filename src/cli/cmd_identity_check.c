@@ -516,14 +516,16 @@ answer(struct check *check, enum power_verdict verdict)
 static bool
 refuse_powerful(const struct check *check, struct error *err)
 {
+        enum { NAMED = 6 };
         cJSON *may = may_json(check);
         CLEANUP(buf_cleanup) struct buf text = { 0 };
-        const cJSON *item;
+        int count = cJSON_GetArraySize(may);
+        int named = count > NAMED ? NAMED - 1 : count;
 
-        cJSON_ArrayForEach(item, may)
-        {
-                buf_format(&text, "%s%s", text.len ? ", " : "", item->valuestring);
-        }
+        for (int i = 0; i < named; i++)
+                buf_format(&text, "%s%s", i ? ", " : "", cJSON_GetArrayItem(may, i)->valuestring);
+        if (named < count)
+                buf_format(&text, " and %d more", count - named);
         cJSON_Delete(may);
         error_set(err, ERROR_NOT_LIMITED, "it may do more than it needs: %s", buf_text(&text));
         return error_advise(err, "give it the policy of `p11cert identity policy` and no other");

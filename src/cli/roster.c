@@ -401,8 +401,8 @@ finish(struct roster *roster, struct error *err)
         if (roster->mistakes > 1) {
                 struct error first = *err;
 
-                error_set(err, ERROR_INPUT, "%s (and %zu more mistakes)", first.what,
-                          roster->mistakes - 1);
+                error_set(err, ERROR_INPUT, "%s (and %zu more mistake%s)", first.what,
+                          roster->mistakes - 1, roster->mistakes == 2 ? "" : "s");
                 error_about(err, "%s", first.about);
                 error_advise(err, "%s", first.next);
         }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 #define CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
@@ -133,6 +134,7 @@ template_of_arn(const char *arn)
         return template_find(name);
 }
 
+/* A name that begins so, else the one with the fewest letters to change. */
 static const char *
 nearest_template(const char *given)
 {
@@ -140,10 +142,14 @@ nearest_template(const char *given)
         unsigned least = text_distance(given, nearest);
 
         for (size_t i = 0; i < ARRAY_LENGTH(templates); i++) {
-                const char *names[] = { templates[i].name, templates[i].nick };
+                const char *names[] = { templates[i].nick, templates[i].name };
 
                 for (size_t n = 0; n < ARRAY_LENGTH(names); n++) {
-                        if (!names[n] || text_distance(given, names[n]) >= least)
+                        if (!names[n])
+                                continue;
+                        if (*given && strncasecmp(names[n], given, strlen(given)) == 0)
+                                return names[n];
+                        if (text_distance(given, names[n]) >= least)
                                 continue;
                         nearest = names[n];
                         least = text_distance(given, nearest);

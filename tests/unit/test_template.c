@@ -148,6 +148,8 @@ an_unknown_name_is_refused_with_the_nearest(void **state)
         (void)state;
         assert_refused(template_resolve("sever", CA_ARN, &arn, &err), err, ERROR_USAGE);
         assert_non_null(strstr(err.next, "'server'"));
+        assert_refused(template_resolve("code", CA_ARN, &arn, &err), err, ERROR_USAGE);
+        assert_non_null(strstr(err.next, "'code-signing'"));
         assert_refused(template_resolve("EndEntityCertficate/V1", CA_ARN, &arn, &err), err,
                        ERROR_USAGE);
         assert_non_null(strstr(err.next, "'EndEntityCertificate'"));
