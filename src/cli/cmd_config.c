@@ -100,6 +100,16 @@ static const char *const origin_names[] = {
         [ORIGIN_VARIABLE] = "variable", [ORIGIN_LINE] = "option",
 };
 
+static void
+show_setting(struct command *command, const char *key, const char *value)
+{
+        enum { KEY_COLUMN = 26 }; /* the longest key's */
+        CLEANUP(free_cleanup) char *printable = show_printable(value);
+
+        show_cell(&command->text, key, KEY_COLUMN);
+        buf_format(&command->text, "%s\n", printable);
+}
+
 /* One value and where it was said; the key only in front of the first. */
 static void
 add_text(struct command *command, cJSON *json, const char *key, const char *text, const char *where)
@@ -107,8 +117,9 @@ add_text(struct command *command, cJSON *json, const char *key, const char *text
         cJSON *texts = cJSON_GetObjectItem(json, "values");
         cJSON *wheres = cJSON_GetObjectItem(json, "origins");
 
-        show_fact_format(&command->text, cJSON_GetArraySize(texts) ? "" : key, "%s  (%s)", text,
-                         where);
+        CLEANUP(free_cleanup) char *line = text_format("%s  (%s)", text, where);
+
+        show_setting(command, cJSON_GetArraySize(texts) ? "" : key, line);
         cJSON_AddItemToArray(texts, cJSON_CreateString(text));
         cJSON_AddItemToArray(wheres, cJSON_CreateString(where));
 }
@@ -161,9 +172,12 @@ add_profiles(struct command *command, cJSON *answer)
                 cJSON_AddItemToArray(profiles, cJSON_CreateString(profile->name));
                 if (profile->parent)
                         cJSON_AddStringToObject(parents, profile->name, profile->parent);
-                show_fact_format(&command->text, "profile", "%s%s%s", profile->name,
-                                 profile->parent ? " extends " : "",
-                                 profile->parent ? profile->parent : "");
+                CLEANUP(free_cleanup)
+                char *line = text_format("[profile %s]%s%s", profile->name,
+                                         profile->parent ? " extends " : "",
+                                         profile->parent ? profile->parent : "");
+
+                show_setting(command, "", line);
         }
 }
 
@@ -182,13 +196,13 @@ cmd_config_show(struct command *command, struct error *err)
 
         for (size_t i = 0; i < config->file_count; i++) {
                 cJSON_AddItemToArray(files, cJSON_CreateString(config->files[i]));
-                show_fact(&command->text, "file", config->files[i]);
+                show_setting(command, "file", config->files[i]);
         }
         if (!config->file_count)
-                show_fact(&command->text, "file", "none");
+                show_setting(command, "file", "none");
         add_profiles(command, command->answer);
         show_add_text(command->answer, "state", command->state);
-        show_fact(&command->text, "state folder", command->state);
+        show_setting(command, "state folder", command->state);
         cJSON *values = cJSON_AddArrayToObject(command->answer, "values");
         bool has_profile = option_text(&command->options, OPTION_CERT_PROFILE) != NULL;
 

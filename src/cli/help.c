@@ -52,7 +52,11 @@ add_option(struct buf *out, const struct verb *verb, enum option_id id)
         char *left = text_format("  %s --%s%s%s", letter, row->name, row->argument ? " " : "",
                                  row->argument ? row->argument : "");
 
-        show_cell(out, left, HELP_COLUMN);
+        /* What is too long for its column has the line to itself. */
+        if (strlen(left) > HELP_COLUMN)
+                buf_format(out, "%s\n%*s", left, HELP_COLUMN + 1, "");
+        else
+                show_cell(out, left, HELP_COLUMN);
         buf_add_text(out, row->help);
         if (*fallback)
                 buf_format(out, " [%s]", fallback);

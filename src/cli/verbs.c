@@ -93,8 +93,7 @@ static const struct verb verbs[] = {
           .options = OPTIONS_ARE(OPTION_ROOT, OPTION_NO_WAIT, OPTION_REQUIRE_LIMITED,
                                  OPTION_HOOK_TIMEOUT, OPTION_OVERRIDE),
           .statuses = OF_MOVING | S(3) | S(10), .run = cmd_resume },
-        { .name = "batch", .usage = "MANIFEST [NAME…]", .groups = TOKEN | AWS,
-          .shape = ANSWER_ORDERS,
+        { .name = "batch", .usage = "MANIFEST", .groups = TOKEN | AWS, .shape = ANSWER_ORDERS,
           .summary = "many orders, a row of a CSV file or of JSON lines each",
           .details = "The manifest is checked as a whole before anything is begun.  A name is issued "
                      "once, in\nwhatever run: the same command again goes on where it stopped.  "
