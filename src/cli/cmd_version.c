@@ -16,6 +16,7 @@ cmd_version(struct command *command, struct error *err)
                 { "openssl", OPENSSL_BUILT_WITH }, { "p11-kit", P11KIT_BUILT_WITH },
                 { "libp11", LIBP11_BUILT_WITH },   { "libcurl", CURL_BUILT_WITH },
                 { "sqlite", SQLITE_BUILT_WITH },   { "cjson", CJSON_BUILT_WITH },
+                { "expat", EXPAT_BUILT_WITH },     { "libcsv", CSV_BUILT_WITH },
         };
 
         (void)err;
