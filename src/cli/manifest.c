@@ -54,6 +54,7 @@ struct manifest {
         int64_t field_line;
         struct error *err;
         bool failed;
+        bool at_next; /* whatever was wrong: the next row begins where the file stands */
 };
 
 const char *
@@ -331,38 +332,45 @@ read_record(struct manifest *manifest, bool *end, struct error *err)
                 manifest->row->place = (struct manifest_place){ manifest->offset, manifest->line,
                                                                 manifest->rows + 1 };
         begin_parser(manifest);
-        while (!manifest->row_done && !manifest->failed) {
+        while (!manifest->row_done) {
                 byte = next_byte(manifest);
                 if (byte == EOF) {
                         if (csv_fini(&manifest->parser, take_field, take_row, manifest) != 0)
-                                return refuse_syntax(manifest, true, err);
+                                return !manifest->failed && refuse_syntax(manifest, true, err);
                         break;
                 }
                 unsigned char one = (unsigned char)byte;
 
                 if (csv_parse(&manifest->parser, &one, 1, take_field, take_row, manifest) != 1)
-                        return refuse_syntax(manifest, false, err);
+                        return !manifest->failed && refuse_syntax(manifest, false, err);
                 if (csv_get_buffer_size(&manifest->parser) > 2 * MOST_CELL) {
+                        if (manifest->failed)
+                                return false;
                         error_set(err, ERROR_INPUT, "a value is longer than %d bytes", MOST_CELL);
                         return blame_place(manifest, manifest->field_line,
                                            (int64_t)manifest->fields + 1, err);
                 }
         }
+        manifest->at_next = manifest->row_done;
         return !manifest->failed && check_reading(manifest, err);
 }
 
 static bool
 next_csv(struct manifest *manifest, struct manifest_row *row, bool *end, struct error *err)
 {
+        bool whole;
+
         manifest->row = row;
-        if (!read_record(manifest, end, err) || *end)
-                return *end;
+        whole = read_record(manifest, end, err);
+        if (!*end)
+                manifest->rows++;
+        if (!whole || *end)
+                return whole;
         if (manifest->fields < manifest->header_count) {
                 error_set(err, ERROR_INPUT, "the row has %zu fields, but the header has %zu",
                           manifest->fields, manifest->header_count);
                 return blame_place(manifest, row->place.line, (int64_t)manifest->fields, err);
         }
-        manifest->rows++;
         return true;
 }
 
@@ -502,10 +510,11 @@ next_json(struct manifest *manifest, struct manifest_row *row, bool *end, struct
                 error_set(err, ERROR_INPUT, "the line is longer than %d bytes", MOST_LINE);
                 return blame_place(manifest, row->place.line, 1, err);
         }
-        if (!check_reading(manifest, err) || !parse_line(manifest, row, &line, err))
+        if (!check_reading(manifest, err))
                 return false;
         manifest->rows++;
-        return true;
+        manifest->at_next = true;
+        return parse_line(manifest, row, &line, err);
 }
 
 /* -- opening ---------------------------------------------------------------------------------- */
@@ -624,8 +633,15 @@ bool
 manifest_next(struct manifest *manifest, struct manifest_row *row, bool *end, struct error *err)
 {
         manifest_row_clear(row);
+        manifest->at_next = false;
         return manifest->json ? next_json(manifest, row, end, err)
                               : next_csv(manifest, row, end, err);
+}
+
+bool
+manifest_goes_on(const struct manifest *manifest)
+{
+        return manifest->at_next;
 }
 
 bool

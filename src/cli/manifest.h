@@ -79,6 +79,9 @@ const char *manifest_path(const struct manifest *manifest);
 bool manifest_next(struct manifest *manifest, struct manifest_row *row, bool *end,
                    struct error *err) MUST_CHECK;
 
+/* manifest_next failed: is it known all the same where the next row begins? */
+bool manifest_goes_on(const struct manifest *manifest);
+
 /* Go on at a row that was read before. */
 bool manifest_seek(struct manifest *manifest, const struct manifest_place *place,
                    struct error *err) MUST_CHECK;

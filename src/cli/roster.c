@@ -380,10 +380,11 @@ read_rows(struct roster *roster, struct error *err)
 
         while (going && !end) {
                 mistake = (struct error){ 0 };
-                /* What cannot be read as CSV or JSON leaves in doubt where the next row begins. */
+                /* An open quote leaves in doubt where the next row begins. */
                 if (!manifest_next(roster->manifest, &row, &end, &mistake)) {
                         note_mistake(roster, &mistake, err);
-                        break;
+                        going = manifest_goes_on(roster->manifest);
+                        continue;
                 }
                 if (end || check_row(roster, &row, &mistake))
                         continue;

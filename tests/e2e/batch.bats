@@ -109,6 +109,14 @@ all_once() {
         [ "$(issued)" = 0 ]
         [ -z "$(ids_of privkey)" ]
 
+        # A row with too many or too few fields, or a line that is not JSON, does not hide the next one.
+        printf 'name,subject\na,CN=a,b\nc\n.d,CN=d\n' >"$SANDBOX/rows.csv"
+        refused input 2 batch
+        is '[.mistakes[].about | match("line [0-9]").string] == ["line 2", "line 3", "line 4"]'
+        printf '%s\n' '{"name":"a",' '7' '{"name":".d","subject":"CN=d"}' >"$SANDBOX/rows.csv"
+        refused input 2 batch
+        is '[.mistakes[].about | match("line [0-9]").string] == ["line 1", "line 2", "line 3"]'
+
         printf 'name,subjekt\na,CN=a\n' >"$SANDBOX/rows.csv"
         refused input 2 batch
         is '.error.next | contains("subject")'
