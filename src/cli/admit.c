@@ -56,38 +56,59 @@ say_what_they_can(const struct command *command, struct ledger *ledger,
 /* -- --require-limited -------------------------------------------------------------------- */
 
 static bool
-refuse(struct error *err, const struct caller *caller, const char *what, const char *next)
+refuse(struct error *err, const struct caller *caller, const char *what)
 {
         error_set(err, ERROR_NOT_LIMITED, "%s", what);
-        error_about(err, "%s", caller->said.arn);
-        return error_advise(err, "%s", next);
+        return error_about(err, "%s", caller->said.arn);
+}
+
+/* The check that would answer, ready to paste; for whom there is none, what to take instead. */
+static bool
+advise_check(const struct caller *caller, const char *ca, const struct narrow_to *to,
+             struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf command = { 0 };
+
+        if (caller->kind != CALLER_USER && caller->kind != CALLER_ROLE)
+                return error_advise(err, "take a user or a role: p11cert identity create makes one "
+                                         "that may do no more");
+        buf_format(&command, "p11cert identity check %s",
+                   caller->kind == CALLER_USER ? caller->principal : caller->name);
+        if (ca)
+                buf_format(&command, " --ca %s", ca);
+        for (size_t i = 0; i < to->template_count; i++)
+                buf_format(&command, "%s%s", i ? "," : " --template ", to->templates[i]);
+        return error_advise(err,
+                            "let an administrator check it, with this ledger: %s; or use a role "
+                            "with --role-arn, whose session p11cert cuts",
+                            buf_text(&command));
 }
 
 static bool
 hold_against(const struct recorded *recorded, const struct caller *caller,
              const struct narrow_to *to, struct error *err)
 {
-        static const char again[] = "let an administrator check it: p11cert identity check ARN "
-                                    "--ca … --template …";
+        const char *ca = to->ca_count ? to->cas[0] : NULL;
         CLEANUP(free_cleanup) char *what = NULL;
         CLEANUP(free_cleanup) char *may = recorded_list(recorded, "may");
         const char *missing = NULL;
 
-        if (!recorded->principal)
-                return refuse(err, caller,
-                              "it is not known whether this identity may do more than issue: no "
-                              "check of it is recorded here",
-                              "let an administrator check it (p11cert identity check ARN), or use "
-                              "a role with --role-arn, whose session p11cert cuts");
+        if (!recorded->principal) {
+                refuse(err, caller,
+                       "it is not known whether this identity may do more than issue: no check of "
+                       "it is recorded here");
+                return advise_check(caller, ca, to, err);
+        }
         if (strcmp(recorded->verdict, "limited") != 0) {
                 what = text_format("this identity was not found to be limited: %s%s%s",
                                    recorded->verdict, *may ? "; it may " : "", may);
-                return refuse(err, caller, what,
-                              "take from its policies what it need not do, then check it again");
+                refuse(err, caller, what);
+                return error_advise(err, "take from its policies what it need not do, then check "
+                                         "it again");
         }
         for (size_t i = 0; !missing && i < to->ca_count; i++) {
                 if (!recorded_covers(recorded, to->cas[i], NULL))
-                        missing = to->cas[i];
+                        missing = ca = to->cas[i];
         }
         for (size_t i = 0; !missing && to->ca_count && i < to->template_count; i++) {
                 if (!recorded_covers(recorded, to->cas[0], to->templates[i]))
@@ -96,7 +117,8 @@ hold_against(const struct recorded *recorded, const struct caller *caller,
         if (!missing)
                 return true;
         what = text_format("the recorded check was not about %s", missing);
-        return refuse(err, caller, what, again);
+        refuse(err, caller, what);
+        return advise_check(caller, ca, to, err);
 }
 
 static bool

@@ -256,7 +256,12 @@ denied() {
         export AWS_SHARED_CREDENTIALS_FILE=$CREDENTIALS
         refused identity-not-limited 9 issue --profile station-7 --subject CN=d-1 --require-limited
         is '.order == null and (.error.what | contains("not known"))'
-        done_well identity check station-7 --ca "$CA_ARN"
+        # What to do next is a command: the administrator runs it as it stands.
+        local advice
+        advice=$(fact .error.next | sed -nE 's/.*: p11cert (identity check [^;]*);.*/\1/p')
+        # shellcheck disable=SC2086
+        done_well p11cert $advice --output json
+        is '.recorded == true'
         done_well issue --profile station-7 --subject CN=d-1 --require-limited
         delivered
         [[ $stderr == *"found to be limited"* ]]
