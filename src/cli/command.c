@@ -77,8 +77,10 @@ void
 command_answer_order(struct command *command, const struct order *order,
                      void (*text)(struct buf *out, const struct order *order))
 {
+        /* A later answer takes the place of an earlier one: that of an order that was resumed. */
         cJSON_Delete(command->answer);
         command->answer = show_order_json(order);
+        buf_clear(&command->text);
         text(&command->text, order);
 }
 

@@ -414,6 +414,7 @@ read_request(const struct options *options, struct wishes *wishes, struct error 
         if (not_before && !clock_parse(not_before, &wishes->not_before)) {
                 error_set(err, ERROR_USAGE, "the start of validity is not a time: '%s'",
                           not_before);
+                error_about(err, "%s", option_value(options, OPTION_NOT_BEFORE)->where);
                 return error_advise(err, "write it as 2026-11-21T21:00:00Z");
         }
         if (algorithm && !pca_signing_algorithm_check(algorithm, err))

@@ -88,14 +88,16 @@ static bool
 unknown_name(struct error *err, const char *what, const char *plain,
              const char *(*name_at)(size_t index))
 {
+        CLEANUP(buf_cleanup) struct buf all = { 0 };
         const char *nearest = name_at(0);
 
-        for (size_t i = 1; name_at(i); i++) {
+        for (size_t i = 0; name_at(i); i++) {
                 if (text_distance(plain, name_at(i)) < text_distance(plain, nearest))
                         nearest = name_at(i);
+                buf_format(&all, "%s%s", i ? ", " : "", name_at(i));
         }
         error_set(err, ERROR_USAGE, "there is no %s '%s'", what, plain);
-        return error_advise(err, "did you mean '%s'?", nearest);
+        return error_advise(err, "did you mean '%s'? There are %s", nearest, buf_text(&all));
 }
 
 /* Call `add` with each of a comma-separated list's names, spaces around them cut off. */

@@ -196,6 +196,15 @@ END
         [ "$(issued)" = 1 ]
 }
 
+@test "an order that is taken up again is answered once, as it stands in the end" {
+        token_make
+        localpca_start
+        run -4 --separate-stderr issue --subject CN=device-1 --no-wait
+        done_well issue --subject CN=device-1 --output text
+        [ "$(grep -c '^order ' <<<"$output")" = 1 ]
+        grep -qE '^state +delivered$' <<<"$output"
+}
+
 @test "--no-wait stops at SUBMITTED; fetch goes on" {
         localpca_again --issue-delay 300ms
         run -4 --separate-stderr issue --subject CN=device-1 --no-wait
