@@ -197,8 +197,6 @@ END
 }
 
 @test "an order that is taken up again is answered once, as it stands in the end" {
-        token_make
-        localpca_start
         run -4 --separate-stderr issue --subject CN=device-1 --no-wait
         done_well issue --subject CN=device-1 --output text
         [ "$(grep -c '^order ' <<<"$output")" = 1 ]
