@@ -194,6 +194,24 @@ differences_json(const struct order *order)
         return array;
 }
 
+static void
+add_history(cJSON *object, const struct order *order)
+{
+        cJSON *attributes;
+
+        add_number(object, "superseded_by", order->superseded_by);
+        show_add_time(object, "created_at", order->created_at);
+        show_add_time(object, "issued_at", order->issued_at);
+        show_add_time(object, "delivered_at", order->delivered_at);
+        show_add_time(object, "installed_at", order->installed_at);
+        show_add_time(object, "revoked_at", order->revoked_at);
+        show_add_text(object, "revocation_reason", order->revocation_reason);
+        attributes = cJSON_AddObjectToObject(object, "attributes");
+        for (size_t i = 0; i < order->wishes.attribute_count; i++)
+                show_add_text(attributes, order->wishes.attributes[i].name,
+                              order->wishes.attributes[i].value);
+}
+
 cJSON *
 show_order_json(const struct order *order)
 {
@@ -225,6 +243,7 @@ show_order_json(const struct order *order)
         cJSON_AddItemToObject(object, "differences", differences_json(o));
         cJSON_AddItemToObject(object, "wishes",
                               order ? show_wishes_json(&o->wishes) : cJSON_CreateNull());
+        add_history(object, o);
         order_free(nothing);
         return object;
 }

@@ -253,7 +253,7 @@ all_once() {
         is '(.orders | length) >= 2'
         done_well p11cert due --within 700d --output json
         done_well p11cert installed device-1 --by 'A. Smith' --where rack-3 --output json
-        is '.state == "installed"'
+        is '.state == "installed" and (.installed_at | length == 20) and .attributes["installed-where"] == "rack-3"'
         as_admin
         done_well p11cert revoke device-1 --yes --reason superseded --endpoint-url "$ENDPOINT" --output json
         done_well p11cert show device-1

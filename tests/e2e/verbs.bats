@@ -172,6 +172,8 @@ csr() {
         done_well p11cert revoke device-1 --reason key-compromise --yes --output json
         run -3 --separate-stderr p11cert due --within 4000d --output json
         is '.orders == []'
+        done_well p11cert show device-1 --output json
+        is '(.revoked_at | length == 20) and .revocation_reason == "KEY_COMPROMISE"'
         # Who asks for the name again is not sent to `renew`, which does not renew what was revoked.
         as_limited
         refused nothing-to-do 3 issue --subject CN=device-1
