@@ -53,7 +53,11 @@ unit_title(const struct station *station, const struct unit *unit)
 
         if (unit->name[0])
                 return unit->name;
-        return bay && bay->facts.label[0] ? bay->facts.label : unit->serial;
+        if (bay && bay->facts.label[0])
+                return bay->facts.label;
+        if (unit->serial[0])
+                return unit->serial;
+        return "(without a label)";
 }
 
 static struct unit *

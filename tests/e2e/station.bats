@@ -183,3 +183,12 @@ END
         [ "$(counted C_InitToken)" = 2 ]
         [ "$(issued)" = 2 ]
 }
+
+@test "a blank token that the quota leaves out is told of, though it has no name" {
+        inserted alpha
+        station_start --init --token-label 'unit-{row}' --so-pin-source "file:$SANDBOX/pin" --once --quota 1
+        says 'trouble +\(without a label\): the quota is used up'
+        station_ends 0
+        [ "$(issued)" = 1 ]
+        [ -z "$(counted C_InitToken)" ] || [ "$(counted C_InitToken)" = 0 ]
+}
