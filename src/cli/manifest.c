@@ -157,7 +157,7 @@ check_text(struct view text, struct error *err)
 {
         if (text.len > MOST_CELL)
                 return error_set(err, ERROR_INPUT, "a value is longer than %d bytes", MOST_CELL);
-        if (memchr(text.data, '\0', text.len))
+        if (text.len && memchr(text.data, '\0', text.len))
                 return error_set(err, ERROR_INPUT, "a value has a NUL in it");
         if (utf8_length(text) < 0) {
                 error_set(err, ERROR_INPUT, "a value is not UTF-8");
