@@ -59,39 +59,57 @@ note_installation(struct ledger *ledger, struct order *order, struct error *err)
         return true;
 }
 
+/* The facts from `first` on, of an order that has its number: its row is written once for all. */
 static bool
-record_fact(struct conductor *conductor, struct ride *ride, size_t i, int64_t now,
-            struct error *err)
+record_facts(struct conductor *conductor, struct ride *ride, size_t first, int64_t now,
+             struct error *err)
 {
         struct ledger *ledger = conductor->options->ledger;
         struct order *order = ride->order;
-        const char *name = ride->facts[i].name;
-        bool done;
+        struct ledger_fact facts[RIDE_FACTS];
+        size_t count = ride->fact_count - first;
+        bool rested = false;
 
-        order->state = ride->facts[i].state;
-        if (!order->number)
-                return ledger_insert(ledger, order, now, err);
-        if (order->state == ORDER_DELIVERED && strcmp(name, "delivered") != 0 &&
-            !note_installation(ledger, order, err))
+        for (size_t i = 0; i < count; i++) {
+                facts[i].state = order->state = ride->facts[first + i].state;
+                facts[i].name = ride->facts[first + i].name;
+                rested |= order->state == ORDER_DELIVERED && strcmp(facts[i].name, "delivered") != 0;
+        }
+        if (rested && !note_installation(ledger, order, err))
                 return false;
-        done = ledger_update(ledger, order, name, now, err);
-        if (done && strcmp(name, "verified") == 0)
-                done = record_issuer(conductor, order, now, err);
-        if (done && strcmp(name, "predecessor-superseded") == 0)
-                done = record_predecessor(conductor, ride, now, err);
-        return done;
+        for (size_t i = 0; i < count; i++) {
+                if (order->state == ORDER_INSTALLED && facts[i].state == ORDER_DELIVERED)
+                        facts[i].state = ORDER_INSTALLED;
+        }
+        if (!ledger_update_facts(ledger, order, facts, count, now, err))
+                return false;
+        for (size_t i = 0; i < count; i++) {
+                if (strcmp(facts[i].name, "verified") == 0 &&
+                    !record_issuer(conductor, order, now, err))
+                        return false;
+                if (strcmp(facts[i].name, "predecessor-superseded") == 0 &&
+                    !record_predecessor(conductor, ride, now, err))
+                        return false;
+        }
+        return true;
 }
 
 static bool
 record_ride(struct conductor *conductor, struct ride *ride, int64_t now, struct error *err)
 {
-        enum order_state last = ride->order->state;
+        struct order *order = ride->order;
+        enum order_state last = order->state;
+        size_t first = 0;
         bool done = true;
 
-        for (size_t i = 0; done && i < ride->fact_count; i++)
-                done = record_fact(conductor, ride, i, now, err);
-        if (!done || ride->order->state != ORDER_INSTALLED)
-                ride->order->state = last;
+        if (ride->fact_count && !order->number) {
+                order->state = ride->facts[first++].state;
+                done = ledger_insert(conductor->options->ledger, order, now, err);
+        }
+        if (done && first < ride->fact_count)
+                done = record_facts(conductor, ride, first, now, err);
+        if (!done || order->state != ORDER_INSTALLED)
+                order->state = last;
         return done;
 }
 

@@ -15,9 +15,7 @@ enum statement {
         SQL_BEGIN,
         SQL_COMMIT,
         SQL_ORDER_INSERT,
-        SQL_ORDER_UPDATE,
         SQL_ORDER_READ,
-        SQL_ORDER_STATE,
         SQL_NAME_NEWEST,
         SQL_NAME_NEWEST_LIVE,
         SQL_LABEL_TAKEN,
@@ -33,6 +31,19 @@ enum statement {
         SQL_STATEMENTS
 };
 
+/* A set of the columns of `orders`, by their place in row.c's table. */
+struct row_columns {
+        uint64_t bits[2];
+};
+
+/* An UPDATE of just these columns: SQLite leaves the indices over the others alone. */
+struct update {
+        struct row_columns columns;
+        sqlite3_stmt *statement;
+};
+
+enum { UPDATES = 24 };
+
 struct ledger {
         sqlite3 *db;
         char *path; /* STATE/ledger.db */
@@ -42,6 +53,8 @@ struct ledger {
         bool turn;         /* between ledger_begin() and a commit that succeeded, or a rollback */
         struct error lost; /* why the turn that the caller believes in is gone */
         sqlite3_stmt *statements[SQL_STATEMENTS];
+        struct update updates[UPDATES]; /* the oldest gives way */
+        size_t next_update;
 };
 
 /* The states that order_state_is_open() names, as the partial indices have them (a query has to
@@ -58,6 +71,10 @@ bool sql_failed(struct ledger *ledger, const char *doing, struct error *err);
 
 /* A cached statement, ready to be bound; NULL with an error.  `text` is read once. */
 sqlite3_stmt *sql_cached(struct ledger *ledger, enum statement which, const char *text,
+                         struct error *err);
+
+/* The cached UPDATE of these columns, as sql_cached(). */
+sqlite3_stmt *sql_update(struct ledger *ledger, const struct row_columns *columns,
                          struct error *err);
 
 /* A statement for once; the caller finalizes. */
@@ -113,17 +130,26 @@ bool schema_is_current(int64_t version);
 
 /* -- row.c: an order as a row --------------------------------------------------------------- */
 
-/* INSERT and UPDATE: what row_bind() binds. */
+/* INSERT, and UPDATE of some columns, which then row_bind() binds; `which` NULL: of all. */
 void row_insert_text(struct buf *sql);
-void row_update_text(struct buf *sql);
-void row_bind(sqlite3_stmt *statement, const struct order *order);
+void row_update_text(struct buf *sql, const struct row_columns *which);
+void row_bind(sqlite3_stmt *statement, const struct order *order, const struct row_columns *which);
+
+/* In which columns the order is not what row_select_text() stands on; false: in none. */
+bool row_changes(sqlite3_stmt *statement, const struct order *order, struct row_columns *which);
 
 /* The SELECT that row_read() understands, up to its WHERE: number, columns, revocation. */
 void row_select_text(struct buf *sql);
 struct order *row_read(struct ledger *ledger, sqlite3_stmt *statement, struct error *err);
 
+/* The state in the row that row_select_text() stands on; false: no such state is known. */
+bool row_state(sqlite3_stmt *statement, enum order_state *state, struct error *err);
+
 /* The digest of the row that row_select_text() stands on, for the chain. */
 void row_digest(sqlite3_stmt *statement, uint8_t out[32]);
+
+/* The digest of the row that the order makes once it is written. */
+void row_digest_of(const struct order *order, uint8_t out[32]);
 
 /* -- orders.c ------------------------------------------------------------------------------- */
 

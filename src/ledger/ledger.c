@@ -295,6 +295,8 @@ ledger_close(struct ledger *ledger)
                 return;
         for (size_t i = 0; i < ARRAY_LENGTH(ledger->statements); i++)
                 sqlite3_finalize(ledger->statements[i]);
+        for (size_t i = 0; i < UPDATES; i++)
+                sqlite3_finalize(ledger->updates[i].statement);
         sqlite3_close(ledger->db);
         lock_release(ledger);
         free(ledger->path);

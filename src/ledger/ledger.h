@@ -80,6 +80,20 @@ bool ledger_insert(struct ledger *ledger, struct order *order, int64_t now,
 bool ledger_update(struct ledger *ledger, struct order *order, const char *fact, int64_t now,
                    struct error *err) MUST_CHECK;
 
+/* A fact, and the state that the order came to by it. */
+struct ledger_fact {
+        enum order_state state;
+        const char *name;
+};
+
+/*
+ * The same for several facts at once, oldest first (at least one; the last one's state is the
+ * order's): a link each, and the row is written once.
+ */
+bool ledger_update_facts(struct ledger *ledger, struct order *order,
+                         const struct ledger_fact *facts, size_t count, int64_t now,
+                         struct error *err) MUST_CHECK;
+
 /* An order by number; ERROR_ORDER_UNKNOWN.  The caller frees. */
 struct order *ledger_get(struct ledger *ledger, int64_t number, struct error *err);
 

@@ -47,17 +47,14 @@ ledger_get(struct ledger *ledger, int64_t number, struct error *err)
         return statement ? row_read(ledger, statement, err) : NULL;
 }
 
-/* Link the row, as it now stands in the file, to the chain. */
+/* Link the order, as its row was just written, to the chain. */
 static bool
-add_link(struct ledger *ledger, int64_t number, const char *fact, int64_t now, struct error *err)
+add_link(struct ledger *ledger, const struct order *order, int64_t number, const char *fact,
+         int64_t now, struct error *err)
 {
         struct link link = { .order = number, .at = now, .fact = fact };
-        sqlite3_stmt *statement = stand_on(ledger, number, err);
 
-        if (!statement)
-                return false;
-        row_digest(statement, link.content);
-        sql_release(&statement);
+        row_digest_of(order, link.content);
         return chain_add(ledger, &link, err);
 }
 
@@ -93,7 +90,7 @@ insert_row(struct ledger *ledger, const struct order *order, int64_t *number, st
         statement = sql_cached(ledger, SQL_ORDER_INSERT, buf_text(&text), err);
         if (!statement)
                 return false;
-        row_bind(statement, order);
+        row_bind(statement, order, NULL);
         code = sqlite3_step(statement);
         if (code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_ROWID) {
                 /* The number of a turn that was lost went to somebody else meanwhile. */
@@ -124,7 +121,7 @@ ledger_insert(struct ledger *ledger, struct order *order, int64_t now, struct er
         if (!order->created_at)
                 order->created_at = now;
         done = insert_row(ledger, order, &number, err) &&
-               add_link(ledger, number, order_state_name(order->state), now, err);
+               add_link(ledger, order, number, order_state_name(order->state), now, err);
         if (write_end(ledger, own, done, err)) {
                 order->number = number;
                 return true;
@@ -137,71 +134,103 @@ ledger_insert(struct ledger *ledger, struct order *order, int64_t now, struct er
 /* -- a change
  * ---------------------------------------------------------------------------------------- */
 
-/* Another process may have moved an order that was at rest, so this is not a matter for assert. */
 static bool
-check_step(struct ledger *ledger, const struct order *order, struct error *err)
+refuse_step(const struct order *order, enum order_state from, enum order_state to,
+            struct error *err)
 {
-        CLEANUP(sql_release)
-        sqlite3_stmt *statement = sql_cached(ledger, SQL_ORDER_STATE,
-                                             "SELECT state FROM orders WHERE number = ?1", err);
-        CLEANUP(free_cleanup) char *recorded = NULL;
-        enum order_state from;
-        bool row;
-
-        if (!statement)
-                return false;
-        sqlite3_bind_int64(statement, 1, order->number);
-        if (!sql_row(ledger, statement, "read an order", &row, err))
-                return false;
-        if (!row)
-                return unknown(ledger, order->number, err);
-        recorded = sql_column_text(statement, 0);
-        if (!order_state_named(recorded ? recorded : "", &from, err)) {
-                err->kind = ERROR_LEDGER_CORRUPT;
-                return error_about(err, "order %lld, ledger %s", (long long)order->number,
-                                   ledger->path);
-        }
-        if (from == order->state || order_may_move(from, order->state))
-                return true;
         error_set(err, ERROR_ORDER_STATE, "the order is %s and cannot become %s",
-                  order_state_name(from), order_state_name(order->state));
+                  order_state_name(from), order_state_name(to));
         error_about(err, "order %lld", (long long)order->number);
         return error_advise(err, "'p11cert show %lld' tells what happened to it",
                             (long long)order->number);
 }
 
+/*
+ * Each step from the state that is recorded.  Another process may have moved an order that was at
+ * rest, so this is not a matter for assert.
+ */
 static bool
-update_row(struct ledger *ledger, const struct order *order, struct error *err)
+check_steps(struct ledger *ledger, sqlite3_stmt *recorded, const struct order *order,
+            const struct ledger_fact *facts, size_t count, struct error *err)
 {
-        CLEANUP(buf_cleanup) struct buf text = { 0 };
-        CLEANUP(sql_release) sqlite3_stmt *statement = NULL;
+        enum order_state from;
 
-        if (!ledger->statements[SQL_ORDER_UPDATE])
-                row_update_text(&text);
-        statement = sql_cached(ledger, SQL_ORDER_UPDATE, buf_text(&text), err);
+        if (!row_state(recorded, &from, err)) {
+                err->kind = ERROR_LEDGER_CORRUPT;
+                return error_about(err, "order %lld, ledger %s", (long long)order->number,
+                                   ledger->path);
+        }
+        for (size_t i = 0; i < count; i++) {
+                if (from != facts[i].state && !order_may_move(from, facts[i].state))
+                        return refuse_step(order, from, facts[i].state, err);
+                from = facts[i].state;
+        }
+        return true;
+}
+
+/* What is not yet in the row. */
+static bool
+write_row(struct ledger *ledger, const struct order *order, const struct ledger_fact *facts,
+          size_t count, struct error *err)
+{
+        CLEANUP(sql_release) sqlite3_stmt *recorded = stand_on(ledger, order->number, err);
+        CLEANUP(sql_release) sqlite3_stmt *statement = NULL;
+        struct row_columns changed;
+
+        if (!recorded || !check_steps(ledger, recorded, order, facts, count, err))
+                return false;
+        if (!row_changes(recorded, order, &changed))
+                return true;
+        sql_release(&recorded);
+        statement = sql_update(ledger, &changed, err);
         if (!statement)
                 return false;
-        row_bind(statement, order);
+        row_bind(statement, order, &changed);
         return sql_run(ledger, statement, "record an order", err);
+}
+
+/* A link each, with the state that the order came to by it. */
+static bool
+add_links(struct ledger *ledger, struct order *order, const struct ledger_fact *facts, size_t count,
+          int64_t now, struct error *err)
+{
+        enum order_state state = order->state;
+        bool done = true;
+
+        for (size_t i = 0; done && i < count; i++) {
+                order->state = facts[i].state;
+                done = add_link(ledger, order, order->number, facts[i].name, now, err);
+        }
+        order->state = state;
+        return done;
+}
+
+bool
+ledger_update_facts(struct ledger *ledger, struct order *order, const struct ledger_fact *facts,
+                    size_t count, int64_t now, struct error *err)
+{
+        int64_t updated_at = order->updated_at;
+        bool own, done;
+
+        assert(order->number > 0 && count > 0 && facts[count - 1].state == order->state);
+        if (!write_begin(ledger, &own, err))
+                return false;
+        order->updated_at = now;
+        done = write_row(ledger, order, facts, count, err) &&
+               add_links(ledger, order, facts, count, now, err);
+        if (write_end(ledger, own, done, err))
+                return true;
+        order->updated_at = updated_at;
+        return false;
 }
 
 bool
 ledger_update(struct ledger *ledger, struct order *order, const char *fact, int64_t now,
               struct error *err)
 {
-        int64_t updated_at = order->updated_at;
-        bool own, done;
+        const struct ledger_fact one = { order->state, fact };
 
-        assert(order->number > 0);
-        if (!write_begin(ledger, &own, err))
-                return false;
-        order->updated_at = now;
-        done = check_step(ledger, order, err) && update_row(ledger, order, err) &&
-               add_link(ledger, order->number, fact, now, err);
-        if (write_end(ledger, own, done, err))
-                return true;
-        order->updated_at = updated_at;
-        return false;
+        return ledger_update_facts(ledger, order, &one, 1, now, err);
 }
 
 /* -- names and labels

@@ -304,22 +304,39 @@ attributes_decode(const char *text, struct attribute **attributes, size_t *count
 /* -- binding ------------------------------------------------------------------------------------
  */
 
-static void
-bind_own(sqlite3_stmt *statement, int index, char *text)
-{
-        if (text)
-                sqlite3_bind_text(statement, index, text, -1, free);
-        else
-                sqlite3_bind_null(statement, index);
-}
+/* A member as it stands in a row. */
+struct value {
+        int type; /* SQLITE_NULL, SQLITE_INTEGER, SQLITE_TEXT, SQLITE_BLOB */
+        int64_t number;
+        struct view bytes;
+        char *own; /* what `bytes` shows, where it was made for it */
+};
 
 static void
-bind_number(sqlite3_stmt *statement, int index, int64_t number)
+value_cleanup(struct value *value)
 {
-        if (number)
-                sqlite3_bind_int64(statement, index, number);
-        else
-                sqlite3_bind_null(statement, index);
+        free(value->own);
+}
+
+static struct value
+value_of_text(const char *text)
+{
+        return (struct value){ .type = text ? SQLITE_TEXT : SQLITE_NULL, .bytes = view_text(text) };
+}
+
+static struct value
+value_of_own(char *text)
+{
+        struct value value = value_of_text(text);
+
+        value.own = text;
+        return value;
+}
+
+static struct value
+value_of_number(int64_t number)
+{
+        return (struct value){ .type = number ? SQLITE_INTEGER : SQLITE_NULL, .number = number };
 }
 
 /* Enumerations are as wide as int on every compiler we build with; read one as such. */
@@ -335,54 +352,121 @@ word_of(const struct words *words, const void *member)
         return name && *name ? name : NULL;
 }
 
-static void
-bind_member(sqlite3_stmt *statement, int index, const struct column *column,
-            const struct order *order)
+/* Borrows from the order; to be given to value_cleanup(). */
+static struct value
+value_of_member(const struct column *column, const struct order *order)
 {
         const char *base = (const char *)order;
         const void *member = base + column->offset;
         const void *count = base + column->extra;
+        struct view bytes;
 
         switch (column->kind) {
         case KIND_TEXT:
-                sql_bind_text(statement, index, *(char *const *)member);
-                break;
+                return value_of_text(*(char *const *)member);
         case KIND_CHARS:
-                sql_bind_text(statement, index, *(const char *)member ? member : NULL);
-                break;
+                return value_of_text(*(const char *)member ? member : NULL);
         case KIND_BYTES:
-                sql_bind_view(statement, index, view_buf(member));
-                break;
+                bytes = view_buf(member);
+                return (struct value){ .type = bytes.len ? SQLITE_BLOB : SQLITE_NULL,
+                                       .bytes = bytes };
         case KIND_NUMBER:
-                bind_number(statement, index, *(const int64_t *)member);
-                break;
+                return value_of_number(*(const int64_t *)member);
         case KIND_UNSIGNED:
-                bind_number(statement, index, *(const unsigned *)member);
-                break;
+                return value_of_number(*(const unsigned *)member);
         case KIND_BOOL:
-                sqlite3_bind_int(statement, index, *(const bool *)member);
-                break;
+                return (struct value){ .type = SQLITE_INTEGER, .number = *(const bool *)member };
         case KIND_WORD:
-                sql_bind_text(statement, index, word_of(column->words, member));
-                break;
+                return value_of_text(word_of(column->words, member));
         case KIND_LIST:
-                bind_own(statement, index,
-                         list_encode(*(char **const *)member, *(const size_t *)count));
-                break;
+                return value_of_own(list_encode(*(char **const *)member, *(const size_t *)count));
         case KIND_ATTRIBUTES:
-                bind_own(statement, index,
-                         attributes_encode(*(struct attribute *const *)member,
-                                           *(const size_t *)count));
+                return value_of_own(attributes_encode(*(struct attribute *const *)member,
+                                                      *(const size_t *)count));
+        }
+        abort();
+}
+
+/* Borrows from the statement, until its next step. */
+static struct value
+value_of_column(sqlite3_stmt *statement, int index)
+{
+        struct value value = { .type = sqlite3_column_type(statement, index) };
+
+        if (value.type == SQLITE_INTEGER)
+                value.number = sqlite3_column_int64(statement, index);
+        else if (value.type != SQLITE_NULL)
+                value.bytes = sql_column(statement, index);
+        return value;
+}
+
+static bool
+value_equal(const struct value *a, const struct value *b)
+{
+        return a->type == b->type && a->number == b->number && view_equal(a->bytes, b->bytes);
+}
+
+/* The statement may outlive `own`, so that goes over to it. */
+static void
+bind_value(sqlite3_stmt *statement, int index, struct value *value)
+{
+        switch (value->type) {
+        case SQLITE_NULL:
+                sqlite3_bind_null(statement, index);
+                break;
+        case SQLITE_INTEGER:
+                sqlite3_bind_int64(statement, index, value->number);
+                break;
+        case SQLITE_BLOB:
+                sql_bind_view(statement, index, value->bytes);
+                break;
+        default:
+                sqlite3_bind_text64(statement, index, (const char *)value->bytes.data,
+                                    value->bytes.len, value->own ? free : SQLITE_STATIC,
+                                    SQLITE_UTF8);
+                value->own = NULL;
                 break;
         }
 }
 
-void
-row_bind(sqlite3_stmt *statement, const struct order *order)
+static bool
+has_column(const struct row_columns *which, size_t i)
 {
-        bind_number(statement, 1, order->number);
-        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++)
-                bind_member(statement, (int)i + 2, &columns[i], order);
+        return which->bits[i / 64] >> i % 64 & 1;
+}
+
+void
+row_bind(sqlite3_stmt *statement, const struct order *order, const struct row_columns *which)
+{
+        if (order->number)
+                sqlite3_bind_int64(statement, 1, order->number);
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
+                CLEANUP(value_cleanup) struct value value = { .type = SQLITE_NULL };
+
+                if (which && !has_column(which, i))
+                        continue;
+                value = value_of_member(&columns[i], order);
+                bind_value(statement, (int)i + 2, &value);
+        }
+}
+
+bool
+row_changes(sqlite3_stmt *statement, const struct order *order, struct row_columns *which)
+{
+        bool any = false;
+
+        _Static_assert(ARRAY_LENGTH(columns) <= 64 * ARRAY_LENGTH(which->bits), "too many columns");
+        *which = (struct row_columns){ 0 };
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
+                CLEANUP(value_cleanup) struct value value = value_of_member(&columns[i], order);
+                struct value recorded = value_of_column(statement, (int)i + FIRST_COLUMN);
+
+                if (value_equal(&value, &recorded))
+                        continue;
+                which->bits[i / 64] |= UINT64_C(1) << i % 64;
+                any = true;
+        }
+        return any;
 }
 
 /* -- reading ------------------------------------------------------------------------------------
@@ -475,28 +559,54 @@ row_read(struct ledger *ledger, sqlite3_stmt *statement, struct error *err)
         return MOVE(order);
 }
 
+bool
+row_state(sqlite3_stmt *statement, enum order_state *state, struct error *err)
+{
+        CLEANUP(free_cleanup) char *name = sql_column_text(statement, FIRST_COLUMN);
+
+        return order_state_named(name ? name : "", state, err);
+}
+
+static void
+encode_value(struct buf *out, const char *name, const struct value *value)
+{
+        switch (value->type) {
+        case SQLITE_NULL:
+                break;
+        case SQLITE_INTEGER:
+                chain_encode_number(out, name, value->number);
+                break;
+        case SQLITE_BLOB:
+                chain_encode(out, name, 'b', value->bytes);
+                break;
+        default:
+                chain_encode(out, name, 't', value->bytes);
+                break;
+        }
+}
+
 void
 row_digest(sqlite3_stmt *statement, uint8_t out[32])
 {
         CLEANUP(buf_cleanup) struct buf content = { 0 };
 
         for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
-                int index = (int)i + FIRST_COLUMN;
-                const char *name = columns[i].name;
+                struct value value = value_of_column(statement, (int)i + FIRST_COLUMN);
 
-                switch (sqlite3_column_type(statement, index)) {
-                case SQLITE_NULL:
-                        break;
-                case SQLITE_INTEGER:
-                        chain_encode_number(&content, name, sqlite3_column_int64(statement, index));
-                        break;
-                case SQLITE_BLOB:
-                        chain_encode(&content, name, 'b', sql_column(statement, index));
-                        break;
-                default:
-                        chain_encode(&content, name, 't', sql_column(statement, index));
-                        break;
-                }
+                encode_value(&content, columns[i].name, &value);
+        }
+        sha256(view_buf(&content), out);
+}
+
+void
+row_digest_of(const struct order *order, uint8_t out[32])
+{
+        CLEANUP(buf_cleanup) struct buf content = { 0 };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
+                CLEANUP(value_cleanup) struct value value = value_of_member(&columns[i], order);
+
+                encode_value(&content, columns[i].name, &value);
         }
         sha256(view_buf(&content), out);
 }
@@ -517,11 +627,16 @@ row_insert_text(struct buf *sql)
 }
 
 void
-row_update_text(struct buf *sql)
+row_update_text(struct buf *sql, const struct row_columns *which)
 {
-        buf_add_text(sql, "UPDATE orders SET ");
-        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++)
-                buf_format(sql, "%s%s = ?%zu", i ? ", " : "", columns[i].name, i + 2);
+        const char *between = "UPDATE orders SET ";
+
+        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
+                if (!has_column(which, i))
+                        continue;
+                buf_format(sql, "%s%s = ?%zu", between, columns[i].name, i + 2);
+                between = ", ";
+        }
         buf_add_text(sql, " WHERE number = ?1");
 }
 

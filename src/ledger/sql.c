@@ -91,6 +91,30 @@ sql_cached(struct ledger *ledger, enum statement which, const char *text, struct
         return *slot;
 }
 
+sqlite3_stmt *
+sql_update(struct ledger *ledger, const struct row_columns *columns, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf text = { 0 };
+        struct update *update = NULL;
+
+        for (size_t i = 0; i < UPDATES; i++) {
+                update = &ledger->updates[i];
+                if (update->statement && memcmp(&update->columns, columns, sizeof(*columns)) == 0)
+                        return update->statement;
+        }
+        update = &ledger->updates[ledger->next_update];
+        ledger->next_update = (ledger->next_update + 1) % UPDATES;
+        sql_finalize(&update->statement);
+        update->columns = *columns;
+        row_update_text(&text, columns);
+        if (sqlite3_prepare_v3(ledger->db, buf_text(&text), -1, SQLITE_PREPARE_PERSISTENT,
+                               &update->statement, NULL) != SQLITE_OK) {
+                sql_failed(ledger, "record an order", err);
+                return NULL;
+        }
+        return update->statement;
+}
+
 void
 sql_release(sqlite3_stmt **statement)
 {
