@@ -39,6 +39,7 @@ struct worker {
 
         /* the conductor's side */
         size_t load;
+        size_t reloads;      /* works of it that may load the module anew */
         int64_t given_at_ms; /* when the work that is under way was given or became the first */
         bool loaded;         /* a work came back: its module is loaded */
         bool cannot_lock;
@@ -674,6 +675,7 @@ worker_start(const struct drive_options *options, const char *module, const char
 void
 worker_give(struct worker *worker, struct work *work)
 {
+        worker->reloads += work->may_reload;
         if (worker->load++ == 0)
                 worker->given_at_ms = clock_boot_ms();
         queue_push(worker->inbox, work);
@@ -689,6 +691,7 @@ void
 worker_taken_back(struct worker *worker, const struct work *work)
 {
         worker->load--;
+        worker->reloads -= work->may_reload;
         worker->loaded = true;
         worker->cannot_lock = worker->cannot_lock || work->cannot_lock;
         worker->given_at_ms = clock_boot_ms();
@@ -719,6 +722,7 @@ worker_reclaim(struct worker *worker)
                         return NULL;
                 if (work->kind != WORK_RELEASE && work->kind != WORK_END) {
                         worker->load--;
+                        worker->reloads -= work->may_reload;
                         return work;
                 }
                 queue_push(worker->inbox, work);
@@ -744,7 +748,9 @@ worker_must_wait_for(const struct worker *worker, const struct worker *other)
         if (worker == other || !other->load || other->abandoned ||
             !text_equal(worker->module, other->module))
                 return false;
-        return other->cannot_lock || !other->loaded || !worker->loaded;
+        if (other->cannot_lock || worker->cannot_lock)
+                return true;
+        return !worker->loaded && (!other->loaded || other->reloads);
 }
 
 int64_t

@@ -89,8 +89,9 @@ bool worker_is_loaded(const struct worker *worker);
 bool worker_cannot_lock(const struct worker *worker);
 
 /*
- * May this worker start a work while `other` is at one?  Not when they share a module that is for
- * one thread at a time, or of which that is not known yet: it is being loaded.
+ * Has this worker to wait while `other` is at a work?  When they share a module that is for one
+ * thread at a time, or of which neither knows that yet; and before its first work while the other
+ * one, who was alone until now, may load the module anew.
  */
 bool worker_must_wait_for(const struct worker *worker, const struct worker *other);
 

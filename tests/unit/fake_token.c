@@ -45,6 +45,16 @@ fake_token_reset(void)
         fake_token = (struct fake_token){ 0 };
 }
 
+unsigned
+fake_token_count(enum fake_call call)
+{
+        pthread_mutex_lock(&lock);
+        unsigned count = fake_token.counts[call];
+
+        pthread_mutex_unlock(&lock);
+        return count;
+}
+
 /* Count the call; fail it when it was told to. */
 static bool
 called(enum fake_call call, struct error *err)

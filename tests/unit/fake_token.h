@@ -45,4 +45,7 @@ extern struct fake_token fake_token;
 /* An empty token that does what it is told. */
 void fake_token_reset(void);
 
+/* Calls so far, while workers may be at some. */
+unsigned fake_token_count(enum fake_call call);
+
 #endif

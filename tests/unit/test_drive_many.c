@@ -3,7 +3,9 @@
  */
 #include "tests/unit/unit.h"
 
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "tests/unit/drive_run.h"
@@ -19,9 +21,11 @@ static struct {
         unsigned asked;      /* since the last order */
         bool leave;          /* one order after the other, and the token is left behind each */
         bool stop_submitted; /* the first signal comes when an order is submitted */
+        atomic_bool alone;   /* a token was at work while the other one had to wait for it */
         size_t least_room;
         size_t most_flying;
         enum error_kind kind; /* of the last that stopped */
+        bool back_once_shown; /* AWS is there again once the outage was shown */
         bool outage_shown;
         struct drive_standing standing;
 } many;
@@ -83,6 +87,8 @@ turn_of_many(void *context, struct conductor *conductor)
         if (standing.outage.kind == ERROR_NONE)
                 return;
         many.outage_shown = true;
+        if (many.back_once_shown)
+                fake_ca.failures[FAKE_ISSUE].kind = ERROR_NONE;
         many.standing = standing;
 }
 
@@ -132,6 +138,30 @@ each_token_is_opened_once_for_all_its_orders(void **state)
         assert_int_equal(fake_token.made, 24);
         assert_int_equal(fake_ca.counts[FAKE_ISSUE], 24);
         assert_int_equal(fake_ca.counts[FAKE_DESCRIBE], 1);
+}
+
+/* No signature before both tokens were opened, however long that takes. */
+static void
+wait_for_both_tokens(enum fake_call call)
+{
+        static const struct timespec pause = { .tv_nsec = 1000000 };
+        int64_t give_up = clock_boot_ms() + 10 * 1000;
+
+        if (call != FAKE_SIGN || many.alone)
+                return;
+        while (fake_token_count(FAKE_OPEN) < 2 && clock_boot_ms() < give_up)
+                nanosleep(&pause, NULL);
+        many.alone = fake_token_count(FAKE_OPEN) < 2;
+}
+
+static void
+a_token_does_not_wait_until_another_one_of_its_module_has_nothing_to_do(void **state)
+{
+        (void)state;
+        fake_token.meanwhile = wait_for_both_tokens;
+        run_many(8, 2);
+        assert_int_equal(many.delivered, 8);
+        assert_false(many.alone);
 }
 
 static void
@@ -184,7 +214,8 @@ all_orders_wait_while_nobody_answers_and_it_is_said_until_when(void **state)
 {
         (void)state;
         options.outage_ms = 60 * 1000;
-        fake_ca.failures[FAKE_ISSUE] = (struct fake_failure){ ERROR_NETWORK, .times = 4 };
+        fake_ca.failures[FAKE_ISSUE] = (struct fake_failure){ .kind = ERROR_NETWORK };
+        many.back_once_shown = true;
         int64_t before = clock_now();
 
         run_many(6, 2);
@@ -270,6 +301,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 MANY(each_token_is_opened_once_for_all_its_orders),
+                MANY(a_token_does_not_wait_until_another_one_of_its_module_has_nothing_to_do),
                 MANY(a_source_that_has_nothing_now_is_asked_again),
                 MANY(a_token_that_was_left_is_opened_anew_for_its_next_order),
                 MANY(little_is_begun_before_the_ca_issued_something),
