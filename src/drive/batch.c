@@ -1,5 +1,6 @@
 #include "drive/batch.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ enum {
         TURN_MS = 200,     /* a turn waits at most this long, so that signals are seen */
         MANY_RIDES = 16,   /* from here on turns are at least this far apart: */
         LEAST_TURN_MS = 8,
+        SPARE_BYTES = 4 << 20, /* of memory that goes back to the system no sooner */
         DECODED = 768,     /* keys, requests and certificates of what is in flight */
         FLUSHED_ALONE = 2, /* orders whose files are flushed one by one */
 };
@@ -549,6 +551,9 @@ conductor_init(struct conductor *conductor, struct error *err)
                 watch(conductor->news_fd, conductor->source->wake_fd);
         read_boot_id(conductor);
         decoded_remember(DECODED);
+        /* A turn gives back what the next one needs: the system is not to clear it each time. */
+        mallopt(M_TRIM_THRESHOLD, SPARE_BYTES);
+        mallopt(M_TOP_PAD, SPARE_BYTES / 8);
         network_open(conductor);
         return true;
 }

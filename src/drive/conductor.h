@@ -55,6 +55,7 @@ struct ride {
         bool files_fresh; /* they were written and read back in this run */
 
         bool looked;       /* WORK_LOOK came back */
+        bool foretold;     /* what the CA will make of it was looked at in this run */
         bool recovered;    /* WORK_RECOVER came back */
         bool composed;     /* `request` was made or checked for repeating in this run */
         bool doubt;        /* an earlier send may have reached the CA */

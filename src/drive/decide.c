@@ -298,7 +298,11 @@ settle_wishes(struct ride *ride, const struct ca *ca, struct error *err)
                         return false;
                 text_assign(&wishes->signing_algorithm, algorithm);
         }
-        return check_outlook(ride->order, ca, err);
+        /* What was found when it was planned holds for the CSR that was then made of it. */
+        if (ride->foretold)
+                return true;
+        ride->foretold = check_outlook(ride->order, ca, err);
+        return ride->foretold;
 }
 
 static bool

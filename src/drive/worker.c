@@ -505,7 +505,7 @@ do_csr(struct worker *worker, struct work *work)
 
         if (!key)
                 return false;
-        struct signer signer = { .context = key, .sign = sign_with_key };
+        struct signer signer = { .context = key, .sign = sign_with_key, .spki = key_spki(key) };
 
         if (!csr_build(&work->order->wishes, view_buf(&work->order->spki), &signer, &work->csr,
                        &work->error))
