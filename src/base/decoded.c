@@ -2,6 +2,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/provider.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +175,34 @@ key_on_curve(struct view spki)
         return key;
 }
 
+/*
+ * OpenSSL decodes the key of a request with it, which takes longer than all the rest, and nobody
+ * looks at that.  In a context that knows no algorithm it finds none to do it with; that is the
+ * thread's default one for so long, and the request does not keep it.
+ */
+static OSSL_LIB_CTX *bare;
+
+static void
+make_bare(void)
+{
+        bare = OSSL_LIB_CTX_new();
+        if (!bare || !OSSL_PROVIDER_load(bare, "null"))
+                abort();
+}
+
+static X509_REQ *
+decode_request(const unsigned char **at, size_t length)
+{
+        static pthread_once_t made = PTHREAD_ONCE_INIT;
+
+        pthread_once(&made, make_bare);
+        OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(bare);
+        X509_REQ *request = d2i_X509_REQ(NULL, at, (long)length);
+
+        OSSL_LIB_CTX_set0_default(before);
+        return request;
+}
+
 static void *
 decode(enum kind kind, struct view der)
 {
@@ -189,7 +218,7 @@ decode(enum kind kind, struct view der)
         else if (kind == KIND_CERTIFICATE)
                 object = d2i_X509(NULL, &end, (long)der.len);
         else
-                object = d2i_X509_REQ(NULL, &end, (long)der.len);
+                object = decode_request(&end, der.len);
         good = object && end == der.data + der.len;
         /* What OpenSSL writes is DER: BER that merely decodes does not come out the same. */
         if (good && kind == KIND_CERTIFICATE) {

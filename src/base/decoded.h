@@ -22,7 +22,7 @@ X509 *decoded_certificate(struct view der);
 
 /*
  * One PKCS #10 request and nothing behind it, or NULL.  Borrowed, until the thread has decoded as
- * many other things as it remembers.
+ * many other things as it remembers.  Its key is there in DER only (X509_REQ_get_X509_PUBKEY()).
  */
 X509_REQ *decoded_request(struct view der);
 

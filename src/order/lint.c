@@ -143,6 +143,18 @@ warn(struct warnings *warnings, const char *text)
         text_list_add(warnings->list, warnings->count, text);
 }
 
+/* The caller frees; NULL if it does not decode. */
+static EVP_PKEY *
+key_of_request(X509_REQ *request)
+{
+        unsigned char *spki = NULL;
+        int length = i2d_X509_PUBKEY(X509_REQ_get_X509_PUBKEY(request), &spki);
+        EVP_PKEY *key = length > 0 ? decoded_key(view_of(spki, (size_t)length)) : NULL;
+
+        OPENSSL_free(spki);
+        return key;
+}
+
 static void
 warn_of_request(struct warnings *warnings, struct view csr)
 {
@@ -152,7 +164,7 @@ warn_of_request(struct warnings *warnings, struct view csr)
 
         if (!request)
                 return;
-        EVP_PKEY *key = X509_REQ_get0_pubkey(request);
+        EVP_PKEY *key = key_of_request(request);
 
         if (OBJ_find_sigid_algs(X509_REQ_get_signature_nid(request), &hash, &type) && hash &&
             EVP_get_digestbynid(hash))
@@ -164,6 +176,7 @@ warn_of_request(struct warnings *warnings, struct view csr)
                 warn(warnings, "the RSA key's public exponent is below 65537, which FIPS 186-5 "
                                "does not allow");
         BN_free(exponent);
+        EVP_PKEY_free(key);
         ERR_clear_error();
 }
 
