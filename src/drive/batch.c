@@ -25,8 +25,8 @@ enum {
         MANY_RIDES = 16,   /* from here on turns are at least this far apart: */
         LEAST_TURN_MS = 8,
         SPARE_BYTES = 4 << 20, /* of memory that goes back to the system no sooner */
-        DECODED = 768,     /* keys, requests and certificates of what is in flight */
-        FLUSHED_ALONE = 2, /* orders whose files are flushed one by one */
+        DECODED = 768,         /* keys, requests and certificates of what is in flight */
+        FLUSHED_ALONE = 2,     /* orders whose files are flushed one by one */
 };
 
 static atomic_bool hangs;

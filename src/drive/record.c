@@ -73,7 +73,8 @@ record_facts(struct conductor *conductor, struct ride *ride, size_t first, int64
         for (size_t i = 0; i < count; i++) {
                 facts[i].state = order->state = ride->facts[first + i].state;
                 facts[i].name = ride->facts[first + i].name;
-                rested |= order->state == ORDER_DELIVERED && strcmp(facts[i].name, "delivered") != 0;
+                rested |=
+                        order->state == ORDER_DELIVERED && strcmp(facts[i].name, "delivered") != 0;
         }
         if (rested && !note_installation(ledger, order, err))
                 return false;
