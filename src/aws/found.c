@@ -137,10 +137,13 @@ found_read_json(struct view text, const struct found_names *names, const char *o
         if (cJSON_IsObject(json)) {
                 done = read_object(json, names, origin, out, err);
         } else {
-                CLEANUP(free_cleanup)
-                char *rule = text_format("%s did not answer with a JSON object", names->subject);
-
-                done = found_refuse(err, &(struct found){ .origin = origin }, rule);
+                error_set(
+                        err, ERROR_CONFIG,
+                        "the AWS credentials are not usable: %s did not answer with a JSON object",
+                        names->subject);
+                error_about(err, "%s", origin);
+                error_advise(err, "see what it answers: an object with AccessKeyId and "
+                                  "SecretAccessKey is wanted");
         }
         found_wipe_json(json);
         return done;

@@ -134,12 +134,13 @@ template_of_arn(const char *arn)
         return template_find(name);
 }
 
-/* A name that begins so, else the one with the fewest letters to change. */
+/* A name that begins so, else the one with the fewest letters to change; NULL when none is near. */
 static const char *
 nearest_template(const char *given)
 {
-        const char *nearest = templates[0].name;
-        unsigned least = text_distance(given, nearest);
+        enum { FEW = 2, OF_LETTERS = 3 };
+        const char *nearest = NULL;
+        size_t least = strlen(given) / OF_LETTERS > FEW ? strlen(given) / OF_LETTERS : FEW;
 
         for (size_t i = 0; i < ARRAY_LENGTH(templates); i++) {
                 const char *names[] = { templates[i].nick, templates[i].name };
@@ -149,13 +150,35 @@ nearest_template(const char *given)
                                 continue;
                         if (*given && strncasecmp(names[n], given, strlen(given)) == 0)
                                 return names[n];
-                        if (text_distance(given, names[n]) >= least)
+                        size_t distance = text_distance(given, names[n]);
+
+                        if (distance > least || (nearest && distance == least))
                                 continue;
                         nearest = names[n];
-                        least = text_distance(given, nearest);
+                        least = distance;
                 }
         }
         return nearest;
+}
+
+static bool
+refuse_template(const char *given, struct error *err)
+{
+        const char *nearest = nearest_template(given);
+        CLEANUP(buf_cleanup) struct buf nicks = { 0 };
+
+        error_set(err, ERROR_USAGE, "there is no certificate template '%s'", given);
+        if (nearest)
+                return error_advise(err, "did you mean '%s'? An ARN is taken as it is", nearest);
+        for (size_t i = 0; i < ARRAY_LENGTH(templates); i++) {
+                if (templates[i].nick)
+                        buf_format(&nicks, "%s%s", nicks.len ? ", " : "", templates[i].nick);
+        }
+        return error_advise(
+                err,
+                "short names are %s; `p11cert ca show --output json` lists all; an ARN is taken "
+                "as it is",
+                buf_text(&nicks));
 }
 
 static char *
@@ -184,11 +207,8 @@ template_resolve(const char *given, const char *ca_arn, char **arn, struct error
                 *arn = text_copy(given);
                 return true;
         }
-        if (!facts) {
-                error_set(err, ERROR_USAGE, "there is no certificate template '%s'", given);
-                return error_advise(err, "did you mean '%s'? An ARN is taken as it is",
-                                    nearest_template(given));
-        }
+        if (!facts)
+                return refuse_template(given, err);
         CLEANUP(free_cleanup) char *partition = partition_of(ca_arn);
 
         *arn = text_format("arn:%s:acm-pca:::template/%s%s", partition, facts->name, version);

@@ -150,6 +150,9 @@ an_unknown_name_is_refused_with_the_nearest(void **state)
         assert_non_null(strstr(err.next, "'server'"));
         assert_refused(template_resolve("code", CA_ARN, &arn, &err), err, ERROR_USAGE);
         assert_non_null(strstr(err.next, "'code-signing'"));
+        assert_refused(template_resolve("nonsense", CA_ARN, &arn, &err), err, ERROR_USAGE);
+        assert_null(strstr(err.next, "did you mean"));
+        assert_non_null(strstr(err.next, "client, server, code-signing"));
         assert_refused(template_resolve("EndEntityCertficate/V1", CA_ARN, &arn, &err), err,
                        ERROR_USAGE);
         assert_non_null(strstr(err.next, "'EndEntityCertificate'"));
