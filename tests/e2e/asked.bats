@@ -30,7 +30,7 @@ WISHES=(--template BlankEndEntityCertificate_CSRPassthrough --san dns:a.example 
                 purpose-other policy-less policy-more extension-more extension-critical extension-less
                 extension-other extension-twice aki-other crl-other ocsp-other serial-zero serial-negative
                 serial-long version-1 sha1 broken-signature)
-        [ -z "${P11CERT_SHORT:-}" ] || words=(san-more basic-turned usage-less purpose-less extension-more ends-late)
+        [ -z "$SHORT" ] || words=(san-more basic-turned usage-less purpose-less extension-more ends-late)
         start_with "${words[@]}"
         for word in "${words[@]}"; do
                 n=$((n + 1))
@@ -89,7 +89,7 @@ extension-more extension:1.3.6.1.4.1.99999.1'
         as_admin
         while IFS='|' read -r line rule; do
                 n=$((n + 1))
-                [ -z "${P11CERT_SHORT:-}" ] || [ $((n % 4)) = 0 ] || continue
+                [ -z "$SHORT" ] || [ $((n % 4)) = 0 ] || continue
                 eval "words=($line)"
                 refused usage 2 issue --subject CN=device-1 "${words[@]}" || { echo "$line" >&2; return 1; }
                 jq -r '.error | .what + " " + .about + " " + .next' <<<"$output" | grep -qF -- "$rule" && continue

@@ -5,7 +5,7 @@ load common.bash
 
 setup() {
         sandbox_make
-        COUNT=${P11CERT_SHORT:+6}
+        COUNT=${SHORT:+6}
         COUNT=${COUNT:-24}
 }
 

@@ -8,7 +8,7 @@ setup() {
         localpca_start
         # A sanitized build takes every fifth failpoint in the loops after the first one.
         step=1
-        [ -z "${P11CERT_SHORT:-}" ] || step=5
+        [ -z "$SHORT" ] || step=5
 }
 
 teardown() {
@@ -114,7 +114,7 @@ dies_everywhere() {
         # which nobody can tell from somebody else's.
         local leftovers=-
         local round=0 rounds=200 took pid status delay
-        [ -z "${P11CERT_SHORT:-}" ] || rounds=15
+        [ -z "$SHORT" ] || rounds=15
         local options
         mapfile -t options < <(token_options)
         afresh

@@ -7,8 +7,8 @@ load common
 setup() {
         sandbox_make
         rows=18 kills=6 pace=40
-        [ -z "${P11CERT_SHORT:-}" ] || { rows=9 kills=3; }
-        [ -z "${P11CERT_SOAK:-}" ] || { rows=300 kills=200 pace=10; }
+        [ -z "$SHORT" ] || { rows=9 kills=3; }
+        [ -z "$SOAK" ] || { rows=300 kills=200 pace=10; }
         for label in first second third; do token_make $label; done
         manifest
         localpca_start

@@ -33,7 +33,7 @@ nothing_made() {
 @test "what is foretold comes, field by field, and openssl says so" {
         local count=0 line options kind name expected
         local step=1 read=0
-        [ -z "${P11CERT_SHORT:-}" ] || step=3
+        [ -z "$SHORT" ] || step=3
         while IFS= read -r line; do
                 read=$((read + 1))
                 [ $((read % step)) = 0 ] || continue

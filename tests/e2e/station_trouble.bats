@@ -142,7 +142,7 @@ load station
 }
 
 @test "hours of it leave nothing behind" {
-        local i rounds=${P11CERT_STATION_ROUNDS:-$([ -z "$P11CERT_SHORT" ] && echo 8 || echo 5)} fds=0
+        local i rounds=${ROUNDS:-$([ -z "$SHORT" ] && echo 8 || echo 5)} fds=0
         inserted
         SUBJECT='CN=unit-{token.serial}' station_start
         for ((i = 1; i <= rounds; i++)); do
