@@ -178,6 +178,40 @@ an_orders_history_is_told_from_its_first_fact(void **state)
         assert_string_equal(buf_text(&facts), "planned keyed requested submitted ");
 }
 
+static void
+facts_that_come_together_are_a_link_each_and_the_row_is_as_after_the_last(void **state)
+{
+        static const struct ledger_fact good[] = { { ORDER_PLANNED, "planned-anew" },
+                                                   { ORDER_KEYED, "keyed" },
+                                                   { ORDER_REQUESTED, "requested" } };
+        static const struct ledger_fact bad[] = { { ORDER_SUBMITTED, "submitted" },
+                                                  { ORDER_KEYED, "keyed" },
+                                                  { ORDER_REQUESTED, "requested" } };
+        CLEANUP(close_cleanup) struct ledger *ledger = open_ledger(*state);
+        CLEANUP(order_cleanup) struct order *order = order_planned("device-1");
+        CLEANUP(order_cleanup) struct order *read = NULL;
+        CLEANUP(buf_cleanup) struct buf facts = { 0 };
+        struct error err = { 0 };
+        int64_t links;
+
+        assert_done(ledger_insert(ledger, order, NOW, &err), err);
+        order->state = ORDER_REQUESTED;
+        text_assign(&order->key_label, "label");
+        assert_done(ledger_update_facts(ledger, order, good, ARRAY_LENGTH(good), NOW, &err), err);
+        /* None of them is recorded when one is no step that an order may take. */
+        text_assign(&order->key_label, "another");
+        assert_refused(ledger_update_facts(ledger, order, bad, ARRAY_LENGTH(bad), NOW, &err), err,
+                       ERROR_ORDER_STATE);
+        assert_done(ledger_history(ledger, 1, add_fact, &facts, &err), err);
+        assert_string_equal(buf_text(&facts), "planned planned-anew keyed requested ");
+        read = ledger_get(ledger, 1, &err);
+        assert_non_null(read);
+        assert_int_equal(read->state, ORDER_REQUESTED);
+        assert_string_equal(read->key_label, "label");
+        assert_done(ledger_verify(ledger, &links, &err), err);
+        assert_int_equal(links, 4);
+}
+
 /* -- roots, issuers, revocations
  * ---------------------------------------------------------------------- */
 
@@ -348,6 +382,7 @@ main(void)
                 CASE(an_empty_ledger_verifies),
                 CASE(whatever_is_changed_behind_our_back_shows),
                 CASE(an_orders_history_is_told_from_its_first_fact),
+                CASE(facts_that_come_together_are_a_link_each_and_the_row_is_as_after_the_last),
                 CASE(a_pinned_root_is_kept_for_its_ca_alone),
                 CASE(an_issuing_certificate_is_new_once),
                 CASE(a_revocation_shows_in_its_order_and_its_first_record_stays),
