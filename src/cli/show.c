@@ -194,11 +194,19 @@ differences_json(const struct order *order)
         return array;
 }
 
+static cJSON *
+attributes_json(const struct wishes *wishes)
+{
+        cJSON *object = cJSON_CreateObject();
+
+        for (size_t i = 0; i < wishes->attribute_count; i++)
+                show_add_text(object, wishes->attributes[i].name, wishes->attributes[i].value);
+        return object;
+}
+
 static void
 add_history(cJSON *object, const struct order *order)
 {
-        cJSON *attributes;
-
         add_number(object, "superseded_by", order->superseded_by);
         show_add_time(object, "created_at", order->created_at);
         show_add_time(object, "issued_at", order->issued_at);
@@ -206,10 +214,6 @@ add_history(cJSON *object, const struct order *order)
         show_add_time(object, "installed_at", order->installed_at);
         show_add_time(object, "revoked_at", order->revoked_at);
         show_add_text(object, "revocation_reason", order->revocation_reason);
-        attributes = cJSON_AddObjectToObject(object, "attributes");
-        for (size_t i = 0; i < order->wishes.attribute_count; i++)
-                show_add_text(attributes, order->wishes.attributes[i].name,
-                              order->wishes.attributes[i].value);
 }
 
 cJSON *
@@ -244,6 +248,8 @@ show_order_json(const struct order *order)
         cJSON_AddItemToObject(object, "wishes",
                               order ? show_wishes_json(&o->wishes) : cJSON_CreateNull());
         add_history(object, o);
+        cJSON_AddItemToObject(object, "attributes",
+                              order ? attributes_json(&o->wishes) : cJSON_CreateNull());
         order_free(nothing);
         return object;
 }

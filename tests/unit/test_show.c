@@ -27,6 +27,14 @@ static const char *const members[] = {
         "error",
         "differences",
         "wishes",
+        "superseded_by",
+        "created_at",
+        "issued_at",
+        "delivered_at",
+        "installed_at",
+        "revoked_at",
+        "revocation_reason",
+        "attributes",
 };
 
 static const cJSON *
