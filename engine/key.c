@@ -236,6 +236,9 @@ key_make(struct token *token, enum key_type type, struct view id, const char *la
         if (spki_read(token, public_handle, &made, &spki) && made == type)
                 key = key_from_handles(token, private_handle, public_handle, type, view_buf(&spki));
         if (!key) {
+                /* Pulled in between: what was made is found under its id when it is back. */
+                if (!token_check(token, err))
+                        return NULL;
                 destroy_quietly(token, private_handle);
                 destroy_quietly(token, public_handle);
                 error_set(err, ERROR_TOKEN,

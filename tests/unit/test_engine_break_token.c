@@ -30,6 +30,20 @@ a_token_that_was_pulled_is_told_as_such_and_taken_back(void **state)
         }
 }
 
+/* The pair is there, and its public key could not be read any more. */
+static void
+a_token_pulled_right_after_it_made_a_pair_is_told_as_pulled(void **state)
+{
+        struct error err = { 0 };
+
+        (void)state;
+        rules("vanish=removed on=C_GetAttributeValue\n");
+        assert_null(make(KEY_EC_P256, &err));
+        assert_int_equal(err.kind, ERROR_TOKEN_REMOVED);
+        rules("");
+        assert_done(token_reopen(token, &err), err);
+}
+
 static void
 nothing_is_written_to_another_token_in_the_same_slot(void **state)
 {
@@ -240,6 +254,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 broken_test(a_token_that_was_pulled_is_told_as_such_and_taken_back),
+                broken_test(a_token_pulled_right_after_it_made_a_pair_is_told_as_pulled),
                 broken_test(nothing_is_written_to_another_token_in_the_same_slot),
                 broken_test(a_token_that_is_being_rewritten_by_another_process_is_asked_again),
                 broken_test(a_write_protected_token_is_read_and_never_written),
