@@ -158,6 +158,8 @@ settle_row(struct batch_rows *rows, size_t row, enum row_result result, const st
         bool bad = result == ROW_FAILED || result == ROW_PENDING || result == ROW_NOT_BEGUN;
 
         rows->counts[result]++;
+        if (rows->limit && rows->bar.total > rows->passed + rows->limit)
+                rows->bar.total = rows->passed + rows->limit;
         row_report_add(rows->report, &line);
         if (order && rows->command->output != OUTPUT_TEXT)
                 command_stream_order(rows->command, order, show_order_line);
@@ -232,9 +234,17 @@ new_order(struct batch_rows *rows, size_t row, struct error *err)
         return MOVE(order);
 }
 
-/* The row's order to be moved; NULL when there is none: `result` says what became of the row. */
+static void
+skip_row(struct batch_rows *rows, size_t row, struct order *order)
+{
+        order->error = (struct error){ 0 };
+        rows->passed++;
+        settle_row(rows, row, ROW_SKIPPED, order, NULL);
+}
+
+/* The row's order to be moved; NULL when there is none: then it is known what became of the row. */
 static struct order *
-take_row(struct batch_rows *rows, size_t row, enum row_result *result)
+take_row(struct batch_rows *rows, size_t row)
 {
         struct error err = { 0 };
         CLEANUP(order_cleanup)
@@ -252,15 +262,13 @@ take_row(struct batch_rows *rows, size_t row, enum row_result *result)
                         return fresh;
         }
         if (err.kind == ERROR_NONE && standing == STANDING_DONE) {
-                order->error = (struct error){ 0 };
-                *result = ROW_SKIPPED;
-                settle_row(rows, row, *result, order, NULL);
+                skip_row(rows, row, order);
                 return NULL;
         }
         if (err.kind == ERROR_NONE)
                 refuse_row(standing, order, &err);
-        *result = ROW_FAILED;
-        settle_row(rows, row, *result, order, &err);
+        rows->passed++;
+        settle_row(rows, row, ROW_FAILED, order, &err);
         return NULL;
 }
 
@@ -308,10 +316,9 @@ try_token(struct batch_rows *rows, size_t token_index, struct order **order)
 {
         struct token_rows *token = &rows->tokens[token_index];
         size_t row = token->first;
-        enum row_result result;
 
         token->first = rows->next[row];
-        *order = take_row(rows, row, &result);
+        *order = take_row(rows, row);
         if (!*order)
                 return false;
         token->in_flight++;
@@ -320,13 +327,20 @@ try_token(struct batch_rows *rows, size_t token_index, struct order **order)
         return true;
 }
 
+/* Does --limit let another row be moved? */
+static bool
+may_move(const struct batch_rows *rows)
+{
+        return !rows->limit || rows->moved < rows->limit;
+}
+
 enum drive_supply
 batch_rows_next(void *context, struct conductor *conductor, struct order **order)
 {
         struct batch_rows *rows = context;
         bool more = false;
 
-        if ((rows->limit && rows->moved >= rows->limit) || rows->blocked.kind != ERROR_NONE)
+        if (!may_move(rows) || rows->blocked.kind != ERROR_NONE)
                 return SUPPLY_END;
         fill_active(rows);
         for (size_t tries = 0; tries < rows->active_count; tries++) {
@@ -417,6 +431,7 @@ batch_rows_event(void *context, enum drive_event event, const struct order *orde
         struct batch_rows *rows = context;
         const char *kind = event == EVENT_NOTE      ? "note"
                            : event == EVENT_WAITING ? "waiting"
+                           : event == EVENT_AGAIN   ? "again"
                            : event == EVENT_ROOT    ? "root"
                                                     : NULL;
 
@@ -431,6 +446,22 @@ batch_rows_event(void *context, enum drive_event event, const struct order *orde
                             order ? ": " : "", text);
 }
 
+/* A row whose turn did not come; it would have been moved unless it was delivered before. */
+static void
+leave_row(struct batch_rows *rows, size_t row, const struct error *why)
+{
+        struct error trouble = { 0 };
+        CLEANUP(order_cleanup)
+        struct order *order = ledger_named(rows->ledger, roster_name(rows->roster, row), &trouble);
+
+        if (row_standing_of(order) == STANDING_DONE) {
+                skip_row(rows, row, order);
+                return;
+        }
+        rows->moved++;
+        settle_row(rows, row, ROW_NOT_BEGUN, NULL, why);
+}
+
 void
 batch_rows_report_left(struct batch_rows *rows)
 {
@@ -440,8 +471,8 @@ batch_rows_report_left(struct batch_rows *rows)
                         token->blocked.kind != ERROR_NONE ? &token->blocked : &rows->blocked;
                 size_t before = rows->counts[ROW_NOT_BEGUN];
 
-                while (why->kind != ERROR_NONE && token->first != NO_ROW) {
-                        settle_row(rows, token->first, ROW_NOT_BEGUN, NULL, why);
+                while (why->kind != ERROR_NONE && token->first != NO_ROW && may_move(rows)) {
+                        leave_row(rows, token->first, why);
                         token->first = rows->next[token->first];
                 }
                 if (rows->counts[ROW_NOT_BEGUN] == before)
@@ -451,4 +482,14 @@ batch_rows_report_left(struct batch_rows *rows)
                             rows->counts[ROW_NOT_BEGUN] - before, roster_token_uri(rows->roster, i),
                             why->what);
         }
+}
+
+size_t
+batch_rows_settled(const struct batch_rows *rows)
+{
+        size_t settled = 0;
+
+        for (size_t i = 0; i < ROW_RESULTS; i++)
+                settled += rows->counts[i];
+        return settled;
 }

@@ -46,7 +46,7 @@ struct batch_rows {
         size_t counts[ROW_RESULTS];
         size_t moved;  /* orders given to the conductor */
         size_t chosen; /* rows that are to be looked at */
-        bool aborted;  /* the manifest cannot be read any more: `blocked` says why */
+        size_t passed; /* rows that needed no moving: delivered before, or not to be moved */
         struct error blocked;
         struct error first; /* the first failure */
 
@@ -66,6 +66,10 @@ struct batch_rows {
 bool batch_rows_open(struct batch_rows *rows, const bool *only, struct error *err) MUST_CHECK;
 void batch_rows_close(struct batch_rows *rows);
 
+/* Of how many rows it is known what became of them in this run; the others are left for the next.
+ */
+size_t batch_rows_settled(const struct batch_rows *rows);
+
 /* Of struct drive_source and struct drive_options; `context` is the rows. */
 enum drive_supply batch_rows_next(void *context, struct conductor *conductor, struct order **order);
 void batch_rows_done(void *context, struct conductor *conductor, struct order *order);
@@ -73,7 +77,10 @@ void batch_rows_turn(void *context, struct conductor *conductor);
 void batch_rows_event(void *context, enum drive_event event, const struct order *order,
                       const char *text);
 
-/* Report the rows that a token or a CA out of use kept from being begun. */
+/*
+ * Report the rows that a token or a CA out of use kept from being begun; those that a limit or a
+ * signal leaves for another run are none of them.
+ */
 void batch_rows_report_left(struct batch_rows *rows);
 
 #endif

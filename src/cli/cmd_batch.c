@@ -216,6 +216,8 @@ add_summary(struct command *command, const struct batch_rows *rows, int64_t took
         struct buf *text = &command->text;
         cJSON *json = cJSON_CreateObject();
 
+        size_t left = rows->chosen - batch_rows_settled(rows);
+
         cJSON_AddNumberToObject(json, "rows", (double)rows->chosen);
         buf_format(text, "%zu rows:", rows->chosen);
         for (size_t i = 0; i < ROW_RESULTS; i++) {
@@ -229,6 +231,9 @@ add_summary(struct command *command, const struct batch_rows *rows, int64_t took
                                    i == ROW_SKIPPED ? "delivered before"
                                                     : row_result_name((enum row_result)i));
         }
+        cJSON_AddNumberToObject(json, "left", (double)left);
+        if (left)
+                buf_format(text, ", %zu left for another run", left);
         buf_add_text(text, "; ");
         bar_add_span(text, (int64_t)(seconds + 0.5));
         if (rows->counts[ROW_DELIVERED])
@@ -247,9 +252,8 @@ verdict(const struct batch_rows *rows, struct error *err)
 
         if (bad) {
                 error_set(err, ERROR_BATCH_PARTIAL,
-                          "%zu of %zu rows were not delivered; the first: "
-                          "%s",
-                          bad, rows->chosen, rows->first.what);
+                          "%zu of the %zu rows of this run were not delivered; the first: %s", bad,
+                          batch_rows_settled(rows) - rows->counts[ROW_SKIPPED], rows->first.what);
                 error_about(err, "%s", rows->first.about);
                 if (rows->first.next[0])
                         error_advise(err,

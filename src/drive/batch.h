@@ -25,8 +25,9 @@ enum drive_event {
         EVENT_CSR,
         EVENT_REQUESTED,
         EVENT_SUBMITTED,
-        EVENT_WAITING, /* the CA is at work, or AWS is out of reach: text says until when it is
-                          left alone; once in a while, order may be NULL */
+        EVENT_WAITING, /* the CA is at work: once in a while; or, with order NULL, AWS is out of
+                          reach: text says why and until when, once, until EVENT_AGAIN */
+        EVENT_AGAIN,   /* AWS answers again; order is NULL, text says after how long */
         EVENT_ISSUED,
         EVENT_VERIFIED,
         EVENT_DELIVERED,

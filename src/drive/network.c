@@ -189,6 +189,7 @@ network_is_given_up(const struct conductor *conductor)
                !network_has_patience(conductor);
 }
 
+/* Said once when it begins; how it goes on is what drive_standing() is for. */
 static void
 tell_outage(struct conductor *conductor)
 {
@@ -196,14 +197,29 @@ tell_outage(struct conductor *conductor)
         char next[CLOCK_TEXT], end[CLOCK_TEXT];
 
         drive_standing(conductor, &standing);
-        CLEANUP(free_cleanup)
-        char *text = text_format("%s; orders wait, the next try is at %s, and until %s at most",
-                                 standing.outage.what, clock_format(standing.next_try, next),
-                                 clock_format(standing.give_up, end));
-
-        conductor_tell(conductor, EVENT_WAITING, NULL, text);
+        clock_format(standing.next_try, next);
         log_info("outage", "next_try=%s failures=%u what=\"%s\"", next, conductor->outage.failures,
                  standing.outage.what);
+        if (conductor->outage.waits > 1)
+                return;
+        CLEANUP(free_cleanup)
+        char *text = text_format("%s; orders wait: it is tried again at %s, then less and less "
+                                 "often, until %s at most",
+                                 standing.outage.what, next, clock_format(standing.give_up, end));
+
+        conductor_tell(conductor, EVENT_WAITING, NULL, text);
+}
+
+static void
+tell_again(struct conductor *conductor)
+{
+        int64_t lasted_ms = clock_boot_ms() - conductor->outage.since_ms;
+        CLEANUP(free_cleanup)
+        char *text = text_format("AWS answers again after %lld s; the orders go on",
+                                 (long long)(lasted_ms + 999) / 1000);
+
+        log_info("outage-over", "after_ms=%lld", (long long)lasted_ms);
+        conductor_tell(conductor, EVENT_AGAIN, NULL, text);
 }
 
 /* Nobody answers: all wait, twice as long each time. */
@@ -243,8 +259,7 @@ network_heard(struct conductor *conductor, struct ride *ride, const struct aws_r
         }
         if (reply->ok || !network_is_outage(reply->error.kind) || throttled) {
                 if (conductor->outage.since_ms)
-                        log_info("outage-over", "after_ms=%lld",
-                                 (long long)(clock_boot_ms() - conductor->outage.since_ms));
+                        tell_again(conductor);
                 conductor->outage = (struct outage){ 0 };
                 return;
         }

@@ -181,6 +181,36 @@ all_once() {
         [ "$(issued)" = 5 ]
 }
 
+@test "with AWS out of reach, counts are of the rows that the run was to deliver, and one line says so" {
+        token_make
+        localpca_start
+        manifest_of 12
+        done_well batch --only device-12
+        localpca_stop
+
+        refused batch-partial 10 batch --limit 2 --outage-wait 0s
+        is '.error.what | startswith("2 of the 2 rows of this run were not delivered; the first: ")'
+        is '.summary | .rows == 12 and .failed == 2 and .not_begun == 0 and .left + .skipped == 10'
+        refused batch-partial 10 batch --only device-3 device-12 device-4 --outage-wait 0s
+        is '.error.what | startswith("2 of the 2 rows")'
+        is '.summary | .rows == 3 and .skipped == 1 and .failed + .not_begun == 2 and .left == 0'
+        # What could not be begun was not delivered; what was delivered before needed nothing.
+        refused batch-partial 10 batch --outage-wait 4s
+        is '.error.what | startswith("11 of the 11 rows")'
+        is '.summary | .skipped == 1 and .failed + .not_begun == 11 and .left == 0'
+        [ "$(grep -c '^waiting ' <<<"$stderr")" = 1 ] || { echo "$stderr"; return 1; }
+        grep -q '^waiting .*until 20' <<<"$stderr"
+
+        batch_in_background --outage-wait 5m
+        until grep -q '^waiting ' "$SANDBOX/err"; do sleep 0.1; done
+        localpca_again
+        wait $BATCH
+        output=$(cat "$SANDBOX/out")
+        is '.summary | .delivered == 11 and .skipped == 1 and .left == 0'
+        [ "$(grep -c '^waiting ' "$SANDBOX/err")" = 1 ]
+        [ "$(grep -c '^again  *AWS answers again' "$SANDBOX/err")" = 1 ]
+}
+
 @test "JSON lines through a pipe, with a pattern for what the rows do not say" {
         token_make
         localpca_start
