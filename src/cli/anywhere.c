@@ -214,7 +214,7 @@ make_login(const struct command *command, const struct options *options,
                         .role = option_text(options, OPTION_ROLESANYWHERE_ROLE),
                         .session_name =
                                 named ? option_text(options, OPTION_ROLE_SESSION_NAME) : NULL,
-                        .duration_s = duration_ms / 1000,
+                        .duration_s = (duration_ms + 999) / 1000,
                         .identity = station_key_identity,
                         .context = login->station,
                 },

@@ -38,6 +38,24 @@ read_number(const struct command *command, enum option_id id, int64_t most, int6
         return error_advise(err, "leave it out, or write --%s 4", option_row(id)->name);
 }
 
+/* What the command line says of how fast and how far. */
+struct bounds {
+        double rate; /* of struct drive_options */
+        int64_t sessions;
+        int64_t limit; /* 0: none */
+};
+
+static bool
+read_bounds(const struct command *command, struct bounds *bounds, struct error *err)
+{
+        const char *rate = option_text(&command->options, OPTION_RATE);
+
+        *bounds = (struct bounds){ .sessions = 1 };
+        return (!rate || rate_parse(rate, &bounds->rate, err)) &&
+               read_number(command, OPTION_SESSIONS, MOST_SESSIONS, &bounds->sessions, err) &&
+               read_number(command, OPTION_LIMIT, INT32_MAX, &bounds->limit, err);
+}
+
 static bool
 choose_name(const struct roster *roster, const char *name, bool *only, struct error *err)
 {
@@ -278,12 +296,12 @@ verdict(const struct batch_rows *rows, struct error *err)
 
 /* The manifest's orders go where the command line says, whatever an order recorded. */
 static bool
-move(struct batch_rows *rows, struct run *run, double rate, unsigned sessions, struct error *err)
+move(struct batch_rows *rows, struct run *run, const struct bounds *bounds, struct error *err)
 {
         const struct options *options = &rows->command->options;
         const struct drive_options more = {
-                .rate = rate,
-                .sessions = sessions,
+                .rate = bounds->rate,
+                .sessions = (unsigned)bounds->sessions,
                 .outage_ms = option_span(options, OPTION_OUTAGE_WAIT, OUTAGE_MS),
                 .grace_ms = GRACE_MS,
                 .event = batch_rows_event,
@@ -308,14 +326,13 @@ move(struct batch_rows *rows, struct run *run, double rate, unsigned sessions, s
 }
 
 static bool
-run_rows(struct batch_rows *rows, struct run *run, double rate, unsigned sessions,
-         struct error *err)
+run_rows(struct batch_rows *rows, struct run *run, const struct bounds *bounds, struct error *err)
 {
         int64_t started = clock_boot_ms();
 
         self_renew(run);
         bar_start(&rows->bar, rows->command, rows->chosen);
-        bool good = move(rows, run, rate, sessions, err);
+        bool good = move(rows, run, bounds, err);
 
         bar_hide(&rows->bar);
         if (good)
@@ -325,8 +342,8 @@ run_rows(struct batch_rows *rows, struct run *run, double rate, unsigned session
 }
 
 static bool
-open_and_run(struct command *command, struct roster *roster, const bool *only, double rate,
-             struct error *err)
+open_and_run(struct command *command, struct roster *roster, const bool *only,
+             const struct bounds *bounds, struct error *err)
 {
         CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
         CLEANUP(run_cleanup) struct run run = { 0 };
@@ -336,22 +353,17 @@ open_and_run(struct command *command, struct roster *roster, const bool *only, d
                 .roster = roster,
                 .resume = option_flag(&command->options, OPTION_RESUME),
                 .retry_failed = option_flag(&command->options, OPTION_RETRY_FAILED),
+                .limit = (size_t)bounds->limit,
         };
         struct error trouble = { 0 };
-        int64_t sessions = 1, limit = 0;
 
-        if (!read_number(command, OPTION_SESSIONS, MOST_SESSIONS, &sessions, err) ||
-            !read_number(command, OPTION_LIMIT, INT32_MAX, &limit, err))
-                return false;
         ledger = command_ledger(command, err);
         if (!ledger || !run_open(&run, command, ledger, err))
                 return false;
         rows.ledger = ledger;
-        rows.limit = (size_t)limit;
         if (path && !(rows.report = row_report_open(path, err)))
                 return false;
-        bool good = batch_rows_open(&rows, only, err) &&
-                    run_rows(&rows, &run, rate, (unsigned)sessions, err);
+        bool good = batch_rows_open(&rows, only, err) && run_rows(&rows, &run, bounds, err);
 
         batch_rows_close(&rows);
         if (row_report_close(rows.report, &trouble) || !good)
@@ -365,15 +377,14 @@ cmd_batch(struct command *command, struct error *err)
 {
         CLEANUP(roster_cleanup) struct roster *roster = NULL;
         CLEANUP(free_cleanup) bool *only = NULL;
-        const char *rate_text = option_text(&command->options, OPTION_RATE);
-        double rate = 0;
+        struct bounds bounds;
 
-        if (rate_text && !rate_parse(rate_text, &rate, err))
+        if (!read_bounds(command, &bounds, err))
                 return false;
         roster = roster_open(command, command->arguments[0], false, err);
         if (!roster || !choose_rows(command, roster, &only, err))
                 return false;
         if (command->dry_run || option_flag(&command->options, OPTION_PLAN))
-                return show_plan(command, roster, only, rate, err);
-        return open_and_run(command, roster, only, rate, err);
+                return show_plan(command, roster, only, bounds.rate, err);
+        return open_and_run(command, roster, only, &bounds, err);
 }

@@ -354,10 +354,8 @@ options_token_timeout_ms(const struct options *options)
 {
         int64_t ms = option_span(options, OPTION_TOKEN_TIMEOUT, TOKEN_TIMEOUT_MS);
 
-        /* Those who wait count in an int; and no time at all would be no answer at all. */
-        if (ms > INT_MAX)
-                return INT_MAX;
-        return ms > 0 ? ms : TOKEN_TIMEOUT_MS;
+        /* Those who wait count in an int. */
+        return ms > INT_MAX ? INT_MAX : ms;
 }
 
 struct ledger *

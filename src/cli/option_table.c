@@ -15,6 +15,7 @@
 #define TEXT(what) .kind = OPTION_IS_TEXT, .argument = what
 #define LIST(what) .kind = OPTION_IS_LIST, .argument = what
 #define SPAN(what) .kind = OPTION_IS_SPAN, .argument = what
+#define LASTING(what) SPAN(what), .lasts = true
 #define CHOICE(what, of) .kind = OPTION_IS_CHOICE, .argument = what, .choices = of
 
 /* clang-format off */
@@ -56,7 +57,7 @@ static const struct option_row rows[] = {
                 .help = "file:PATH, env:NAME, fd:N, cmd:PROGRAM or prompt", .fallback = "prompt" },
         [OPTION_RETRY_PIN] = { "retry-pin", OF_TOKEN, FLAG,
                 .help = "use a PIN source although the token refused it before" },
-        [OPTION_TOKEN_TIMEOUT] = { "token-timeout", OF_TOKEN, SPAN("TIME"),
+        [OPTION_TOKEN_TIMEOUT] = { "token-timeout", OF_TOKEN, LASTING("TIME"),
                 .help = "give up on a token that does not answer", .fallback = "120s" },
 
         [OPTION_PROFILE] = { "profile", OF_AWS, TEXT("NAME"), .foreign = "AWS_PROFILE",
@@ -91,7 +92,7 @@ static const struct option_row rows[] = {
         [OPTION_ROLESANYWHERE_CHAIN] = { "rolesanywhere-chain", OF_AWS, TEXT("FILE"),
                 .help = "intermediate certificates up to the anchor's, or none",
                 .fallback = "those on the token" },
-        [OPTION_ROLESANYWHERE_DURATION] = { "rolesanywhere-duration", OF_AWS, SPAN("TIME"),
+        [OPTION_ROLESANYWHERE_DURATION] = { "rolesanywhere-duration", OF_AWS, LASTING("TIME"),
                 .help = "how long a session lasts, 15m to 12h", .fallback = "1h" },
         [OPTION_ROLESANYWHERE_PIN_SOURCE] = { "rolesanywhere-pin-source", OF_AWS, TEXT("SOURCE"),
                 .help = "as --pin-source, for that key",
@@ -263,7 +264,7 @@ static const struct option_row rows[] = {
                 .help = "the new PIN, named as at --pin-source", .fallback = "prompt" },
         [OPTION_PIN_HOOK] = { "pin-hook", OF_VERB, TEXT("PROGRAM"), .scope = ANYWHERE,
                 .help = "make random PINs, and hand them to this program's standard input" },
-        [OPTION_HOOK_TIMEOUT] = { "hook-timeout", OF_VERB, SPAN("TIME"), .scope = ANYWHERE,
+        [OPTION_HOOK_TIMEOUT] = { "hook-timeout", OF_VERB, LASTING("TIME"), .scope = ANYWHERE,
                 .help = "kill a hook that takes longer", .fallback = "60s" },
         [OPTION_MANIFEST] = { "manifest", OF_VERB, TEXT("FILE"),
                 .help = "take the wishes from the rows of a manifest, CSV or JSON lines" },

@@ -117,8 +117,12 @@ check_text(const struct option_row *row, const char *text, enum error_kind kind,
                         return true;
                 return error_set(err, kind, "%s is either yes or no, not '%s'", where, text);
         case OPTION_IS_SPAN:
-                if (clock_parse_span(text, &span))
+                if (clock_parse_span(text, &span) && (span || !row->lasts))
                         return true;
+                if (row->lasts && clock_parse_span(text, &span)) {
+                        error_set(err, kind, "%s is longer than '%s'", where, text);
+                        return error_advise(err, "leave it out: then it is %s", row->fallback);
+                }
                 error_set(err, kind, "%s is not a span of time: '%s'", where, text);
                 return error_advise(err, "write it as 10s, 5m, 12h or 30d");
         case OPTION_IS_CHOICE:

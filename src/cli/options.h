@@ -160,6 +160,7 @@ struct option_row {
         const char *foreign; /* AWS variables that beat the configuration, with blanks between */
         char letter;         /* -c; 0: none */
         bool variable;       /* is there a P11CERT_… variable? */
+        bool lasts;          /* a span that cannot be 0: the time that something is given */
 };
 
 const struct option_row *option_row(enum option_id id);

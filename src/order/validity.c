@@ -95,8 +95,14 @@ broken_rule(const char *text)
 
         if (text_starts(text, end)) {
                 text += strlen(end);
-                return strspn(text, "0123456789") > 4 ? too_late
-                                                      : "end: takes a date, or a time in RFC 3339";
+                digits = strspn(text, "0123456789");
+                /* The digits that AWS's own END_DATE is written in. */
+                if (digits && !text[digits])
+                        return "end: takes a date with dashes, as in end:2049-12-31, or a time in "
+                               "RFC 3339";
+                return digits > 4 && text[digits] == '-'
+                               ? too_late
+                               : "end: takes a date, or a time in RFC 3339";
         }
         if (text_starts(text, absolute)) {
                 text += strlen(absolute);
@@ -104,9 +110,11 @@ broken_rule(const char *text)
                                ? too_late
                                : "absolute: takes seconds since 1970";
         }
-        if (digits && text[digits] && strchr("dmy", text[digits]))
-                return "a span is at least one and at most 100 years";
-        return "it is neither a span nor an end";
+        for (int type = VALIDITY_DAYS; digits && type <= VALIDITY_YEARS; type++) {
+                if (strcmp(text + digits, forms[type].suffix) == 0)
+                        return "a span is at least one and at most 100 years";
+        }
+        return digits ? "a span ends in d, mo or y" : "it is neither a span nor an end";
 }
 
 bool

@@ -170,6 +170,10 @@ all_once() {
         [ "$(issued)" = 0 ]
         [ ! -e "$P11CERT_STATE/ledger.db" ]
 
+        # What would be refused later is refused at once, by the plan too.
+        refused usage 2 batch --plan --sessions 0
+        refused usage 2 batch --plan --limit -1
+        refused usage 2 batch --plan --rate fast
         done_well batch --only device-4 device-2
         is '[.orders[].name] | sort == ["device-2", "device-4"]'
         refused usage 2 batch --only device-44

@@ -4,7 +4,9 @@
 
 static const enum option_id own[] = { OPTION_SUBJECT,  OPTION_SAN,    OPTION_REPLACE,
                                       OPTION_KEY_TYPE, OPTION_WITHIN, OPTIONS };
-static const struct option_list list = { .own = own, .groups = 1U << GROUP_TOKEN, .verb = "try" };
+static const struct option_list list = { .own = own,
+                                         .groups = 1U << GROUP_TOKEN | 1U << GROUP_AWS,
+                                         .verb = "try" };
 
 /* Parse words that end with NULL. */
 static bool
@@ -118,6 +120,13 @@ what_is_wrong_is_a_usage_error_that_says_how_it_should_be(void **state)
                 { "an empty argument", { "--subject", "" }, "--subject is empty" },
                 { "no choice", { "--output", "xml" }, "text|json|jsonl" },
                 { "no span", { "--within", "soon" }, "30d" },
+                { "a span in words", { "--token-timeout", "forever" }, "not a span" },
+                { "a negative span", { "--token-timeout", "-5s" }, "not a span" },
+                { "a span with a fraction", { "--token-timeout", "1.5s" }, "not a span" },
+                { "more than a century", { "--token-timeout", "99999999d" }, "not a span" },
+                { "no time for the token", { "--token-timeout", "0" }, "then it is 120s" },
+                { "no time, with a unit", { "--token-timeout=0ms" }, "longer than '0ms'" },
+                { "no session", { "--rolesanywhere-duration", "0" }, "then it is 1h" },
                 { "neither yes nor no", { "--replace=maybe" }, "yes or no" },
         };
 
@@ -177,6 +186,9 @@ the_line_beats_the_variable_and_the_variable_beats_the_file(void **state)
         assert_string_equal(option_text(&options, OPTION_TOKEN), "pkcs11:token=variable");
         assert_string_equal(option_value(&options, OPTION_TOKEN)->where, "P11CERT_TOKEN");
         assert_int_equal(option_span(&options, OPTION_LOCK_WAIT, 0), 3000);
+        /* Not to wait at all is something else than no time for the token. */
+        assert_done(PARSE(&options, "--lock-wait", "0"), err);
+        assert_int_equal(option_span(&options, OPTION_LOCK_WAIT, 1), 0);
         options_clear(&options);
 }
 

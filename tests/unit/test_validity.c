@@ -96,6 +96,38 @@ what_is_no_validity_is_refused_with_the_right_forms(void **state)
 }
 
 static void
+what_is_no_validity_is_told_which_rule_it_breaks(void **state)
+{
+        static const struct {
+                const char *text;
+                const char *says;
+        } rows[] = {
+                { "end:20491231", "with dashes, as in end:2049-12-31" },
+                { "end:20491231235959", "with dashes" },
+                { "end:2027", "with dashes" },
+                { "end:10000-01-01", "the year 9999" },
+                { "end:soon", "a date, or a time in RFC 3339" },
+                { "end:2027-02-30", "a date, or a time in RFC 3339" },
+                { "absolute:253402300800", "the year 9999" },
+                { "absolute:soon", "seconds since 1970" },
+                { "101y", "at most 100 years" },
+                { "0d", "at least one" },
+                { "12m", "ends in d, mo or y" },
+                { "365", "ends in d, mo or y" },
+                { "-1d", "neither a span nor an end" },
+        };
+        struct validity validity;
+        struct error err = { 0 };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+                assert_refused(validity_parse(rows[i].text, &validity, &err), err, ERROR_USAGE);
+                if (!strstr(err.what, rows[i].says))
+                        fail_msg("%s", err.what);
+        }
+}
+
+static void
 the_api_gets_its_own_types_and_numbers(void **state)
 {
         static const struct {
@@ -184,6 +216,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_form_is_read_and_written_back),
                 cmocka_unit_test(what_is_no_validity_is_refused_with_the_right_forms),
+                cmocka_unit_test(what_is_no_validity_is_told_which_rule_it_breaks),
                 cmocka_unit_test(the_api_gets_its_own_types_and_numbers),
                 cmocka_unit_test(the_end_of_the_ca_has_to_be_known),
                 cmocka_unit_test(months_and_years_go_by_the_calendar),
