@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "aws/endpoint.h"
 #include "base/clock.h"
@@ -341,6 +342,20 @@ run_rows(struct batch_rows *rows, struct run *run, const struct bounds *bounds, 
         return good && verdict(rows, err);
 }
 
+/* The report replaces the file that it is written to: that must not be the manifest. */
+static bool
+check_report(const struct command *command, const char *path, struct error *err)
+{
+        struct stat manifest, report;
+
+        if (!path || stat(command->arguments[0], &manifest) != 0 || stat(path, &report) != 0 ||
+            !S_ISREG(report.st_mode) || manifest.st_dev != report.st_dev ||
+            manifest.st_ino != report.st_ino)
+                return true;
+        error_set(err, ERROR_USAGE, "--report names the manifest itself: '%s'", path);
+        return error_advise(err, "give the report a file of its own");
+}
+
 static bool
 open_and_run(struct command *command, struct roster *roster, const bool *only,
              const struct bounds *bounds, struct error *err)
@@ -380,6 +395,8 @@ cmd_batch(struct command *command, struct error *err)
         struct bounds bounds;
 
         if (!read_bounds(command, &bounds, err))
+                return false;
+        if (!check_report(command, option_text(&command->options, OPTION_REPORT), err))
                 return false;
         roster = roster_open(command, command->arguments[0], false, err);
         if (!roster || !choose_rows(command, roster, &only, err))

@@ -123,6 +123,17 @@ all_once() {
         is '.error.about | contains("line 1, column 2")'
 }
 
+@test "a report is not written over the manifest, whatever it is called there" {
+        token_make
+        localpca_start
+        manifest_of 1
+        cp "$SANDBOX/rows.csv" "$SANDBOX/as-it-was"
+        ln "$SANDBOX/rows.csv" "$SANDBOX/other-name.csv"
+        refused usage 2 batch --report "$SANDBOX/other-name.csv"
+        cmp "$SANDBOX/rows.csv" "$SANDBOX/as-it-was"
+        [ "$(issued)" = 0 ]
+}
+
 @test "killed at any moment and repeated, every row is there once" {
         three_tokens
         localpca_start --issue-delay 20ms
