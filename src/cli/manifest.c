@@ -468,6 +468,17 @@ take_members(struct manifest *manifest, struct manifest_row *row, const char *li
         return true;
 }
 
+/* Where a text of the line holds a NUL, which cJSON would take for its end; NULL: nowhere. */
+static const char *
+find_nul(const char *line)
+{
+        for (const char *at = line; (at = strchr(at, '\\')); at += 2) {
+                if (text_starts(at, "\\u0000"))
+                        return at;
+        }
+        return NULL;
+}
+
 static bool
 parse_line(struct manifest *manifest, struct manifest_row *row, const struct buf *line,
            struct error *err)
@@ -485,6 +496,9 @@ parse_line(struct manifest *manifest, struct manifest_row *row, const struct buf
                 error_advise(err, "write one object a line, such as {\"name\": \"device-1\", "
                                   "\"subject\": \"CN=device-1\"}");
                 blame_place(manifest, row->place.line, (end ? end - text : 0) + 1, err);
+        } else if (find_nul(text)) {
+                good = error_set(err, ERROR_INPUT, "a value has a NUL in it");
+                blame_place(manifest, row->place.line, find_nul(text) - text + 1, err);
         } else {
                 good = take_members(manifest, row, text, object, err);
         }
