@@ -60,6 +60,19 @@ file_read(const char *path, size_t most, struct buf *out, struct error *err)
         return true;
 }
 
+bool
+file_read_named(const char *path, size_t most, struct buf *out, struct error *err)
+{
+        if (file_read(path, most, out, err))
+                return true;
+        /* As the AWS CLI wants it. */
+        if (text_starts(path, "file://") || text_starts(path, "fileb://"))
+                return error_advise(err, "leave '%.*s' out: here a file is named by its path alone",
+                                    (int)(strstr(path, "//") + 2 - path), path);
+        return error_advise(err,
+                            "name a file that is there and may be read; '-' is standard input");
+}
+
 static bool
 write_all(int fd, struct view bytes)
 {

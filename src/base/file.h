@@ -15,6 +15,9 @@
  */
 bool file_read(const char *path, size_t most, struct buf *out, struct error *err) MUST_CHECK;
 
+/* The same for a file that somebody named to us: an error says what a name has to be, too. */
+bool file_read_named(const char *path, size_t most, struct buf *out, struct error *err) MUST_CHECK;
+
 /*
  * Write a file atomically: a temporary file in the same folder with the final mode, written,
  * flushed to the disk, renamed over `path`, and the folder flushed.  A reader sees the old content

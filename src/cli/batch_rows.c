@@ -205,11 +205,10 @@ check_open(struct batch_rows *rows, size_t row, struct order *order, struct erro
 static bool
 refuse_row(enum row_standing standing, const struct order *order, struct error *err)
 {
-        const char *name = order->wishes.name;
-
         if (standing == STANDING_HELD) {
                 error_set(err, ERROR_HELD, "the order of that name is held");
-                return error_advise(err, "p11cert submit %s sends it", name);
+                return error_advise(err, "p11cert submit %s sends it",
+                                    order_call(order->wishes.name).text);
         }
         error_set(err, ERROR_ORDER_FAILED, "it failed before: %s",
                   order->error.what[0] ? order->error.what : "see p11cert show");

@@ -18,8 +18,9 @@ check_state(struct command *command, const struct order *order, struct error *er
                 error_set(err, ERROR_NOTHING, "that was recorded before");
         else
                 error_set(err, ERROR_ORDER_STATE, "only what was delivered can be installed");
-        return error_about(err, "order %lld '%s', %s", (long long)order->number, order->wishes.name,
-                           order_state_name(order->state));
+        error_about(err, "order %lld '%s', %s", (long long)order->number, order->wishes.name,
+                    order_state_name(order->state));
+        return show_way_on(order, err);
 }
 
 /* Who, where and what else: kept as attributes of the order. */

@@ -48,7 +48,7 @@ refuse_held(const struct order *open, struct error *err)
         return error_advise(err,
                             "p11cert submit %s sends it; p11cert import %s FILE takes a "
                             "certificate in",
-                            open->wishes.name, open->wishes.name);
+                            order_call(open->wishes.name).text, order_call(open->wishes.name).text);
 }
 
 static bool
@@ -56,7 +56,7 @@ refuse_under_way(const struct order *open, struct error *err)
 {
         error_set(err, ERROR_ORDER_STATE, "an order of that name is on its way to the CA");
         return error_advise(err, "p11cert resume goes on with it; p11cert show %s shows it",
-                            open->wishes.name);
+                            order_call(open->wishes.name).text);
 }
 
 /*
@@ -82,7 +82,7 @@ check_wishes(const struct command *command, const struct order *open, struct err
         error_set(err, ERROR_ORDER_DIFFERS, "an order of that name asks for something else: %s",
                   difference ? difference : "--csr: another request");
         return error_advise(err, "repeat it as it was (p11cert show %s), or take another --name",
-                            open->wishes.name);
+                            order_call(open->wishes.name).text);
 }
 
 /* An order of that name is open: is it the one that is asked for? */
@@ -129,7 +129,7 @@ issue_look_up(struct command *command, struct ledger *ledger, struct order **ord
                 if (newest->revoked_at)
                         error_advise(err, "issue another certificate under another --name");
                 error_advise(err, "p11cert renew %s makes a successor; another --name a second one",
-                             newest->wishes.name);
+                             order_call(newest->wishes.name).text);
         }
         newest->error = (struct error){ 0 };
         command_answer_order(command, newest, show_order_summary);

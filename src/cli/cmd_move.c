@@ -62,7 +62,7 @@ open_held(struct command *command, struct run *run, struct ledger **ledger, stru
                 return false;
         if (!(*order)->held) {
                 refuse_state(*order, ERROR_ORDER_STATE, "the order is not held", err);
-                return error_advise(err, "`p11cert resume` goes on with what was interrupted");
+                return show_way_on(*order, err);
         }
         wish_adopt_endpoint(&command->options, &(*order)->wishes);
         return wish_check_recorded(&command->options, override, &(*order)->wishes, err);
@@ -106,16 +106,13 @@ check_fetch(struct command *command, const struct order *order, struct error *er
         command_answer_order(command, order, show_order_summary);
         if (order->state == ORDER_FAILED) {
                 refuse_state(order, ERROR_ORDER_FAILED, "the order failed", err);
-                return error_advise(err, "`p11cert show %lld` tells why", (long long)order->number);
+        } else if (order->state >= ORDER_DELIVERED) {
+                refuse_state(order, ERROR_NOTHING, "the certificate was fetched already", err);
+        } else {
+                refuse_state(order, order->held ? ERROR_HELD : ERROR_ORDER_STATE,
+                             "the order was not submitted yet", err);
         }
-        if (order->state >= ORDER_DELIVERED)
-                return refuse_state(order, ERROR_NOTHING, "the certificate was fetched already",
-                                    err);
-        refuse_state(order, order->held ? ERROR_HELD : ERROR_ORDER_STATE,
-                     "the order was not submitted yet", err);
-        return error_advise(err,
-                            order->held ? "p11cert submit %s sends it" : "p11cert resume sends it",
-                            order->wishes.name);
+        return show_way_on(order, err);
 }
 
 bool
@@ -151,7 +148,7 @@ take_in(const struct command *command, const struct run *run, struct order *orde
                 .root = view_buf(&run->root),
         };
 
-        if (!file_read(path, CERTIFICATE_BYTES, &text, err) ||
+        if (!file_read_named(path, CERTIFICATE_BYTES, &text, err) ||
             !certificates_read(view_buf(&text), &certificate, &chain, err))
                 return error_about(err, "%s", path);
         if (command->dry_run)

@@ -63,7 +63,7 @@ take_file(struct target *target, const char *path, struct error *err)
         CLEANUP(buf_cleanup) struct buf certificate = { 0 };
         struct certificate_facts facts = { 0 };
 
-        if (!file_read(path, CERTIFICATE_BYTES, &text, err) ||
+        if (!file_read_named(path, CERTIFICATE_BYTES, &text, err) ||
             !certificates_read(view_buf(&text), &certificate, NULL, err) ||
             !certificate_facts_read(view_buf(&certificate), &facts, err))
                 return error_about(err, "%s", path);

@@ -56,7 +56,7 @@ check_state(const struct order *order, struct error *err)
         error_set(err, ERROR_ORDER_STATE, "only what was delivered can be verified");
         error_about(err, "order %lld '%s', %s", (long long)order->number, order->wishes.name,
                     order_state_name(order->state));
-        return error_advise(err, "`p11cert resume` goes on with what was interrupted");
+        return show_way_on(order, err);
 }
 
 /* One order; false with the reason. */

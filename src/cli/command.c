@@ -452,7 +452,7 @@ command_root(const struct command *command, struct buf *root, struct error *err)
 
         if (!path)
                 return true;
-        if (!file_read(path, ROOT_BYTES, &text, err) ||
+        if (!file_read_named(path, ROOT_BYTES, &text, err) ||
             !certificates_read(view_buf(&text), root, NULL, err))
                 return error_about(err, "--root %s", path);
         if (certificate_is_root(view_buf(root)))

@@ -600,3 +600,24 @@ show_order_line(struct buf *out, const struct order *order)
         show_cell(out, token, 14);
         buf_format(out, "%s\n", order->serial ? order->serial : "-");
 }
+
+bool
+show_way_on(const struct order *order, struct error *err)
+{
+        struct order_call call = order_call(order->wishes.name);
+
+        if (order->held)
+                return error_advise(err,
+                                    "p11cert submit %s sends it; p11cert import %s FILE takes a "
+                                    "certificate in",
+                                    call.text, call.text);
+        if (order_state_is_open(order->state))
+                return error_advise(err, "p11cert resume goes on with it");
+        if (order->state == ORDER_SUPERSEDED)
+                return error_advise(err, "p11cert show %lld shows the successor",
+                                    (long long)order->superseded_by);
+        return error_advise(err,
+                            order->state == ORDER_FAILED ? "p11cert show %lld tells why"
+                                                         : "p11cert show %lld tells what there is",
+                            (long long)order->number);
+}

@@ -19,6 +19,9 @@ cJSON *show_order_json(const struct order *order);
 /* The error's object, or null for ERROR_NONE. */
 cJSON *show_error_json(const struct error *err);
 
+/* Advise what moves an order on, or where it stands, in the commands for just this order. */
+bool show_way_on(const struct order *order, struct error *err);
+
 /* "p11cert: what / on: / next:", AWS's own words (in short) where there are any; wrapped at `width`
  * unless 0.
  */

@@ -134,7 +134,7 @@ find_scanned(struct station_rows *rows, struct ledger *ledger, const char *scan,
                 return true;
         error_set(err, ERROR_INPUT, "the scanned name has its certificate already");
         error_about(err, "'%s'", scan);
-        return error_advise(err, "p11cert show %s tells on which token", name);
+        return error_advise(err, "p11cert show %s tells on which token", order_call(name).text);
 }
 
 static bool

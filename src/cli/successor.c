@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "cli/show.h"
+
 /* The wishes of the predecessor, but for what belongs to its key alone. */
 static struct order *
 successor_of(const struct order *before)
@@ -42,13 +44,11 @@ check_predecessor(const struct order *before, struct error *err)
                 refuse(before, ERROR_ORDER_STATE, "its certificate was revoked", err);
                 return error_advise(err, "issue a new certificate under another name");
         }
-        if (before->state == ORDER_SUPERSEDED) {
+        if (before->state == ORDER_SUPERSEDED)
                 refuse(before, ERROR_NOTHING, "it has a successor already", err);
-                return error_advise(err, "p11cert show %lld shows the successor",
-                                    (long long)before->superseded_by);
-        }
-        refuse(before, ERROR_ORDER_STATE, "only what was delivered can be renewed", err);
-        return error_advise(err, "`p11cert resume` goes on with what was interrupted");
+        else
+                refuse(before, ERROR_ORDER_STATE, "only what was delivered can be renewed", err);
+        return show_way_on(before, err);
 }
 
 struct order *

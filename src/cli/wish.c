@@ -270,7 +270,7 @@ read_csr(const char *path, struct order *order, struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf text = { 0 };
 
-        if (!file_read(path, CSR_BYTES, &text, err) ||
+        if (!file_read_named(path, CSR_BYTES, &text, err) ||
             !csr_read(view_buf(&text), &order->csr, &order->spki, &order->wishes, err))
                 return error_about(err, "--csr %s", path);
         order->wishes.csr_given = true;

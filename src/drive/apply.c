@@ -171,7 +171,8 @@ soften_missing_token(const struct conductor *conductor, const struct order *orde
         error_set(err, ERROR_PENDING,
                   "the certificate was fetched and is what was asked for, but "
                   "its token is not here");
-        error_advise(err, "plug the token in, then: p11cert fetch %s", order->wishes.name);
+        error_advise(err, "plug the token in, then: p11cert fetch %s",
+                     order_call(order->wishes.name).text);
 }
 
 void

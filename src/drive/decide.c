@@ -514,7 +514,7 @@ decide_submitted(struct conductor *conductor, struct ride *ride)
         if (conductor->options->no_wait) {
                 error_set(&err, ERROR_PENDING, "the request was submitted");
                 error_advise(&err, "fetch the certificate with: p11cert fetch %s",
-                             order->wishes.name);
+                             order_call(order->wishes.name).text);
                 ride_stop(ride, &err);
                 return;
         }
@@ -526,7 +526,8 @@ decide_submitted(struct conductor *conductor, struct ride *ride)
                 return;
         if (now - ride->submitted_ms > patience) {
                 error_set(&err, ERROR_PENDING, "the CA has not issued the certificate yet");
-                error_advise(&err, "try again later: p11cert fetch %s", order->wishes.name);
+                error_advise(&err, "try again later: p11cert fetch %s",
+                             order_call(order->wishes.name).text);
                 ride_stop(ride, &err);
                 return;
         }

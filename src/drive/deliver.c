@@ -151,7 +151,7 @@ compose_readme(const struct order *order, struct buf *out)
         buf_format(out,
                    "When it is in place: p11cert installed %s --by YOU --where PLACE; before "
                    "it ends: p11cert renew %s.\n",
-                   order->wishes.name, order->wishes.name);
+                   order_call(order->wishes.name).text, order_call(order->wishes.name).text);
 }
 
 /* Certificate and issuers as a PKCS #7 bundle in DER (RFC 2315, SignedData without signers). */
@@ -398,7 +398,8 @@ deliver_check(const struct order *order, struct error *err)
                         error_advise(err,
                                      "what was delivered is in the ledger: `p11cert show %s` "
                                      "names it; `p11cert fetch %s` writes it again",
-                                     order->wishes.name, order->wishes.name);
+                                     order_call(order->wishes.name).text,
+                                     order_call(order->wishes.name).text);
         }
         planned_clear(files);
         return done;

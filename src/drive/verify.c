@@ -72,7 +72,7 @@ prove_dates(const struct order *order, int64_t now, struct proof_report *report,
         error_set(&err, ERROR_NOT_PROVED, "the certificate %s on %s",
                   now < order->not_before ? "begins" : "ended",
                   now < order->not_before ? from : until);
-        error_advise(&err, "renew it with: p11cert renew %s", order->wishes.name);
+        error_advise(&err, "renew it with: p11cert renew %s", order_call(order->wishes.name).text);
         add_failure(report, "dates", &err, first);
 }
 

@@ -1,5 +1,6 @@
 #include "order/order.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,6 +189,16 @@ order_name_from(const char *text)
                         name[len++] = '-';
         }
         return len ? text_copy_length(name, len) : text_copy("order");
+}
+
+struct order_call
+order_call(const char *name)
+{
+        struct order_call call;
+        bool number = !name[strspn(name, "0123456789")];
+
+        snprintf(call.text, sizeof(call.text), "%s%s", number || *name == '-' ? "name:" : "", name);
+        return call;
 }
 
 /* -- times -------------------------------------------------------------------------------- */

@@ -247,6 +247,15 @@ bool order_label_check(const char *label, struct error *err) MUST_CHECK;
  */
 char *order_name_from(const char *text);
 
+/*
+ * What a person types for ORDER to mean the order of this name: the name, with `name:` before one
+ * that would be taken for an order's number or for an option.  Used as order_call(name).text.
+ */
+struct order_call {
+        char text[72];
+};
+struct order_call order_call(const char *name);
+
 /* Record the certificate's dates, and what --renew-before makes of them. */
 void order_note_dates(struct order *order, int64_t not_before, int64_t not_after);
 

@@ -112,7 +112,7 @@ broken_rule(const char *text)
         }
         for (int type = VALIDITY_DAYS; digits && type <= VALIDITY_YEARS; type++) {
                 if (strcmp(text + digits, forms[type].suffix) == 0)
-                        return "a span is at least one and at most 100 years";
+                        return "a span is at least one day and at most 100 years";
         }
         return digits ? "a span ends in d, mo or y" : "it is neither a span nor an end";
 }

@@ -213,6 +213,27 @@ typed() {
         refused order-state 1 p11cert submit ready --output json
         run -3 --separate-stderr p11cert fetch ready
         refused order-differs 2 p11cert csr --output json "${options[@]}" --subject CN=held,O=Other
+        local verb
+        for verb in verify installed renew; do
+                refused order-state 1 p11cert $verb held --output json
+                is '.error.next | contains("p11cert submit held")'
+        done
+        refused input 2 issue --csr "file://$SANDBOX/held.csr"
+        is ".error.next | contains(\"leave 'file://' out\")"
+}
+
+@test "advice about an order whose name is a number, or looks like an option, means just that order" {
+        token_make
+        localpca_start
+        done_well issue --subject CN=device-1
+        run -4 --separate-stderr issue --subject CN=1 --no-wait
+        is '.order == 2 and (.error.next | endswith(": p11cert fetch name:1"))'
+        done_well p11cert fetch name:1 --output json --pin-source "file:$SANDBOX/pin"
+        is '.order == 2 and .name == "1"'
+        grep -q 'p11cert renew name:1\.$' "$(dirname "$(fact .files.certificate)")/README.txt"
+        done_well issue --subject 'CN=*.example'
+        run -3 --separate-stderr issue --subject 'CN=*.example'
+        is '.error.next | startswith("p11cert renew name:-.example ")'
 }
 
 @test "fetch without the token stops at verified, and goes on with it" {

@@ -67,6 +67,22 @@ a_name_can_be_made_of_any_text(void **state)
 }
 
 static void
+an_order_is_called_so_that_no_other_is_meant(void **state)
+{
+        static const char *const cases[][2] = {
+                { "device-1", "device-1" },
+                { "5", "name:5" },
+                { "007", "name:007" },
+                { "5a", "5a" },
+                { "-.example", "name:-.example" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+                assert_string_equal(order_call(cases[i][0]).text, cases[i][1]);
+}
+
+static void
 every_state_has_a_name_that_is_read_back(void **state)
 {
         struct error err = { 0 };
@@ -404,6 +420,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_name_is_a_file_name_that_hides_nothing),
                 cmocka_unit_test(a_name_can_be_made_of_any_text),
+                cmocka_unit_test(an_order_is_called_so_that_no_other_is_meant),
                 cmocka_unit_test(every_state_has_a_name_that_is_read_back),
                 cmocka_unit_test(an_order_moves_along_the_drawing_and_nowhere_else),
                 cmocka_unit_test(orders_up_to_verified_are_open),
