@@ -60,9 +60,12 @@ record(struct ledger *ledger, struct order *order, int64_t now, struct error *er
 bool
 cmd_installed(struct command *command, struct error *err)
 {
-        CLEANUP(ledger_cleanup) struct ledger *ledger = command_ledger_unlocked(command, err);
+        CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
         CLEANUP(order_cleanup) struct order *order = NULL;
 
+        if (!command_has_ledger(command, err))
+                return false;
+        ledger = command_ledger_unlocked(command, err);
         if (!ledger)
                 return false;
         order = ledger_find(ledger, command->arguments[0], err);

@@ -36,15 +36,20 @@ tracking_filter(const struct command *command, struct ledger_filter *filter, str
         return true;
 }
 
-/* The ledger to read; NULL and ERROR_NONE when there is none yet, which holds no orders. */
+/*
+ * The ledger to read; NULL and ERROR_NONE when there is none yet, which holds no orders.  That is
+ * said: it may be another folder than was meant.
+ */
 static struct ledger *
 open_ledger(const struct command *command, struct error *err)
 {
         struct ledger *ledger = ledger_open_read(command->state, err);
 
-        if (!ledger && err->kind == ERROR_NOTHING)
-                *err = (struct error){ 0 };
-        return ledger;
+        if (ledger || err->kind != ERROR_NOTHING)
+                return ledger;
+        command_say(command, "note      %s; %s", err->what, err->next);
+        *err = (struct error){ 0 };
+        return NULL;
 }
 
 static bool
@@ -66,7 +71,7 @@ cmd_list(struct command *command, struct error *err)
                 return false;
         if (ledger && !ledger_each(ledger, &filter, stream_line, command, err))
                 return false;
-        if (!command->streamed)
+        if (ledger && !command->streamed)
                 command_say(command, "there are no such orders in %s", command->state);
         return true;
 }
@@ -74,18 +79,13 @@ cmd_list(struct command *command, struct error *err)
 bool
 cmd_show(struct command *command, struct error *err)
 {
-        CLEANUP(ledger_cleanup) struct ledger *ledger = open_ledger(command, err);
+        CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
         CLEANUP(order_cleanup) struct order *order = NULL;
 
-        if (!ledger && err->kind != ERROR_NONE)
+        if (!command_has_ledger(command, err))
                 return false;
-        if (!ledger) {
-                error_set(err, ERROR_ORDER_UNKNOWN, "there are no orders yet");
-                error_about(err, "the ledger in %s", command->state);
-                return error_advise(err, "`p11cert issue --help` tells how to make one; --state "
-                                         "names another ledger");
-        }
-        order = ledger_find(ledger, command->arguments[0], err);
+        ledger = ledger_open_read(command->state, err);
+        order = ledger ? ledger_find(ledger, command->arguments[0], err) : NULL;
         if (!order)
                 return false;
         command_answer_order(command, order, show_order_text);

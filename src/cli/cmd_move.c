@@ -29,6 +29,8 @@ open_order(struct command *command, struct run *run, struct ledger **ledger, str
 {
         bool override = option_flag(&command->options, OPTION_OVERRIDE);
 
+        if (!command_has_ledger(command, err))
+                return false;
         *ledger = command_ledger(command, err);
         if (!*ledger || !run_open(run, command, *ledger, err))
                 return false;
@@ -54,6 +56,8 @@ open_held(struct command *command, struct run *run, struct ledger **ledger, stru
 {
         bool override = option_flag(&command->options, OPTION_OVERRIDE);
 
+        if (!command_has_ledger(command, err))
+                return false;
         *ledger = command_ledger(command, err);
         if (!*ledger || !run_open(run, command, *ledger, err))
                 return false;
@@ -230,9 +234,12 @@ find_interrupted(struct command *command, struct run *run, struct error *err)
 bool
 cmd_resume(struct command *command, struct error *err)
 {
-        CLEANUP(ledger_cleanup) struct ledger *ledger = command_ledger(command, err);
+        CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
         CLEANUP(run_cleanup) struct run run = { 0 };
 
+        if (!command_has_ledger(command, err))
+                return false;
+        ledger = command_ledger(command, err);
         if (!ledger || !run_open(&run, command, ledger, err) ||
             !find_interrupted(command, &run, err))
                 return false;

@@ -171,6 +171,8 @@ cmd_renew(struct command *command, struct error *err)
         /* One that is named is answered like `issue`, its errors too. */
         if (command->argument_count == 1)
                 command->answer = show_order_json(NULL);
+        if (!command_has_ledger(command, err))
+                return false;
         ledger = command_ledger(command, err);
         if (!ledger || !run_open(&run, command, ledger, err) ||
             !(due ? add_due(command, &run, err) : add_named(command, &run, err)))

@@ -85,13 +85,15 @@ take_serial(struct target *target, const char *text, struct error *err)
         return true;
 }
 
-/* A dry run may have to do without a ledger, which knows no order then. */
+/* There may be no ledger, which knows no order then. */
 static struct order *
 find_order(struct ledger *ledger, const char *reference, struct error *err)
 {
         if (ledger)
                 return ledger_find(ledger, reference, err);
         error_set(err, ERROR_ORDER_UNKNOWN, "there is no ledger yet, and no order '%s'", reference);
+        error_advise(err, "name a certificate's file or its serial number; --state names another "
+                          "ledger");
         return NULL;
 }
 
@@ -215,13 +217,14 @@ cmd_revoke(struct command *command, struct error *err)
                                         "cessation-of-operation",
                                         err);
         const char *reason = NULL;
+        struct error none = { 0 };
         CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
         CLEANUP(target_cleanup) struct target target = { 0 };
 
         if (!text || !pca_revocation_reason(text, &reason, err))
                 return false;
-        ledger = command_ledger_unlocked(command, err);
-        if (!ledger && !(command->dry_run && err->kind == ERROR_NOTHING))
+        /* A slip in --state makes no ledger; a revocation of what no order knows does. */
+        if (command_has_ledger(command, &none) && !(ledger = command_ledger_unlocked(command, err)))
                 return false;
         if (!find_target(command, ledger, &target, err))
                 return false;
@@ -231,8 +234,9 @@ cmd_revoke(struct command *command, struct error *err)
         }
         int64_t now = clock_now();
 
-        if (!confirm(command, &target, reason, err) || !ask_ca(command, &target, reason, err) ||
-            !record(ledger, &target, reason, now, err))
+        if (!confirm(command, &target, reason, err) ||
+            (!ledger && !(ledger = command_ledger_unlocked(command, err))) ||
+            !ask_ca(command, &target, reason, err) || !record(ledger, &target, reason, now, err))
                 return false;
         answer(command, &target, reason, now);
         return true;

@@ -145,11 +145,14 @@ verify_all(struct command *command, struct ledger *ledger, struct run *run, stru
 bool
 cmd_verify(struct command *command, struct error *err)
 {
-        CLEANUP(ledger_cleanup) struct ledger *ledger = ledger_open_read(command->state, err);
+        CLEANUP(ledger_cleanup) struct ledger *ledger = NULL;
         CLEANUP(run_cleanup) struct run run = { 0 };
 
         command->answer = cJSON_CreateObject();
         cJSON_AddArrayToObject(command->answer, "orders");
+        if (!command_has_ledger(command, err))
+                return false;
+        ledger = ledger_open_read(command->state, err);
         return ledger && choose(command, ledger, &run, err) &&
                verify_all(command, ledger, &run, err);
 }

@@ -379,6 +379,25 @@ command_ledger(const struct command *command, struct error *err)
         return NULL;
 }
 
+bool
+command_has_ledger(const struct command *command, struct error *err)
+{
+        struct error none = { 0 };
+        CLEANUP(ledger_cleanup) struct ledger *ledger = ledger_open_read(command->state, &none);
+
+        /* What else is wrong with it, the verb will meet and say. */
+        if (ledger || none.kind != ERROR_NOTHING)
+                return true;
+        *err = none;
+        if (!command->argument_count)
+                return false;
+        error_set(err, ERROR_ORDER_UNKNOWN, "no order is called '%s': there is no ledger yet",
+                  command->arguments[0]);
+        error_about(err, "the state folder %s", command->state);
+        return error_advise(err, "`p11cert issue --help` tells how to make one; --state names "
+                                 "another ledger");
+}
+
 /* Once is enough, however many groups of orders there are. */
 static void
 warn_exposed(const struct command *command, const struct aws_settings *settings)

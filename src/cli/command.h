@@ -138,6 +138,12 @@ struct ledger *command_ledger_unlocked(const struct command *command, struct err
 struct ledger *command_ledger(const struct command *command, struct error *err);
 
 /*
+ * For verbs about orders that are there, so that a slip in --state makes no empty ledger: is there
+ * one?  ERROR_ORDER_UNKNOWN where the arguments name orders, else ERROR_NOTHING.
+ */
+bool command_has_ledger(const struct command *command, struct error *err) MUST_CHECK;
+
+/*
  * Settings of AWS from options; `endpoint` and `profile` (may be NULL) are those of an order.  The
  * session of a role is cut to the verb and to `to` (narrow.h); the first one takes that from the
  * command line.

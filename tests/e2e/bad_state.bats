@@ -112,6 +112,33 @@ teardown() {
         P11CERT_STATE=$SANDBOX/pin run -12 --separate-stderr p11cert due --output json
 }
 
+@test "a state folder that is not there is told, and no verb about orders makes it" {
+        export P11CERT_STATE=$SANDBOX/nowhere
+        local verb
+        done_well p11cert list --output json
+        is '.orders == []'
+        [[ $stderr == *"there is no ledger in '$P11CERT_STATE'"* ]] || { echo "$stderr"; return 1; }
+        run --separate-stderr p11cert due
+        [ "$status" = 3 ]
+        [[ $stderr == *"there is no ledger"* ]]
+        for verb in show fetch submit installed verify renew 'import'; do
+                local file=
+                [ "$verb" != import ] || file=$ROOT_CA
+                refused order-unknown 1 p11cert $verb --output json device-1 $file
+        done
+        refused order-unknown 1 p11cert revoke device-1 --reason superseded --yes --output json
+        for verb in verify resume 'renew --due' 'ledger check' 'audit verify'; do
+                run --separate-stderr p11cert $verb
+                [ "$status" = 3 ] || { echo "$verb: $status"; return 1; }
+        done
+        [ ! -e "$P11CERT_STATE" ]
+        # A certificate that no order knows is revoked and recorded all the same.
+        as_admin
+        done_well p11cert revoke 0a0b0c0d --ca "$CA_ARN" --endpoint-url "$ENDPOINT" --reason superseded \
+                --yes --dry-run --output json
+        [ ! -e "$P11CERT_STATE" ]
+}
+
 @test "a disk that is full before anything is asked for" {
         mkdir "$SANDBOX/small"
         mount -t tmpfs -o size=256k,mode=700 none "$SANDBOX/small"
