@@ -262,9 +262,18 @@ static const struct service_rules {
 static const char *
 global_region(const char *region)
 {
-        if (text_starts(region, "cn-"))
-                return "cn-north-1";
-        return text_starts(region, "us-gov-") ? "us-gov-west-1" : "us-east-1";
+        static const char *const homes[][2] = {
+                { "cn-", "cn-north-1" },          { "us-gov-", "us-gov-west-1" },
+                { "eusc-", "eusc-de-east-1" },    { "us-iso-", "us-iso-east-1" },
+                { "us-isob-", "us-isob-east-1" }, { "us-isof-", "us-isof-south-1" },
+                { "eu-isoe-", "eu-isoe-west-1" },
+        };
+
+        for (size_t i = 0; i < ARRAY_LENGTH(homes); i++) {
+                if (text_starts(region, homes[i][0]))
+                        return homes[i][1];
+        }
+        return "us-east-1";
 }
 
 static void
