@@ -34,6 +34,7 @@ struct anywhere; /* aws/rolesanywhere.h */
 struct aws_options {
         const char *profile;
         const char *region;
+        const char *fallback_region; /* where nobody says: that of the CA */
         const char *endpoint_url;
         const char *ca_bundle;
         const char *role_arn;
@@ -74,7 +75,7 @@ void aws_settings_free(struct aws_settings *settings);
 /* A key of the active profile, or NULL; borrowed. */
 const char *aws_settings_get(const struct aws_settings *settings, const char *key);
 
-/* Option, AWS_REGION, AWS_DEFAULT_REGION, profile; NULL when nobody says.  Borrowed. */
+/* Option, AWS_REGION, AWS_DEFAULT_REGION, profile, fallback; NULL when nobody says.  Borrowed. */
 const char *aws_settings_region(const struct aws_settings *settings);
 
 /*

@@ -254,6 +254,7 @@ aws_settings_open(const struct aws_options *options, struct error *err)
         *settings = (struct aws_settings){
                 .option_profile = option_copy(options->profile),
                 .option_region = option_copy(options->region),
+                .fallback_region = option_copy(options->fallback_region),
                 .option_endpoint_url = option_copy(options->endpoint_url),
                 .option_ca_bundle = option_copy(options->ca_bundle),
                 .option_role_arn = option_copy(options->role_arn),
@@ -284,6 +285,7 @@ aws_settings_free(struct aws_settings *settings)
                 return;
         free(settings->option_profile);
         free(settings->option_region);
+        free(settings->fallback_region);
         free(settings->option_endpoint_url);
         free(settings->option_ca_bundle);
         free(settings->option_role_arn);
@@ -337,7 +339,9 @@ aws_settings_region(const struct aws_settings *settings)
 
         if (!region)
                 region = environment_get("AWS_DEFAULT_REGION");
-        return region ? region : aws_settings_get(settings, "region");
+        if (!region)
+                region = aws_settings_get(settings, "region");
+        return region ? region : settings->fallback_region;
 }
 
 static bool

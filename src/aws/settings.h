@@ -11,6 +11,7 @@ struct aws_settings {
         /* Copies of struct aws_options. */
         char *option_profile;
         char *option_region;
+        char *fallback_region;
         char *option_endpoint_url;
         char *option_ca_bundle;
         char *option_role_arn;

@@ -98,21 +98,39 @@ list_pages(struct cloud *cloud, const char *region, bool others, struct pca_auth
         return true;
 }
 
+/* That of a CA which is named here; else what AWS's tools would take; else the configured CA's. */
+static const char *
+list_region(const struct command *command, const struct cloud *cloud, struct ca_arn *named,
+            struct error *err)
+{
+        const char *region = aws_settings_region(cloud->settings);
+        const char *arn;
+
+        if (option_line_text(&command->options, OPTION_CA)) {
+                arn = command_ca(command, NULL, err);
+                return arn && ca_arn_parse(arn, named, err) ? named->region : NULL;
+        }
+        if (region)
+                return region;
+        error_set(err, ERROR_USAGE, "no Region was named");
+        error_advise(err, "say --region REGION, set AWS_REGION, or configure a CA");
+        return NULL;
+}
+
 bool
 cmd_ca_list(struct command *command, struct error *err)
 {
         CLEANUP(cloud_cleanup) struct cloud cloud = { 0 };
+        struct ca_arn named;
         struct pca_authority *list = NULL;
         size_t count = 0;
 
         if (!cloud_open(&cloud, command, NULL, NULL, err))
                 return false;
-        const char *region = aws_settings_region(cloud.settings);
+        const char *region = list_region(command, &cloud, &named, err);
 
-        if (!region) {
-                error_set(err, ERROR_USAGE, "no Region was named");
-                return error_advise(err, "say --region REGION, or set AWS_REGION");
-        }
+        if (!region)
+                return false;
         bool others = option_flag(&command->options, OPTION_OTHER_ACCOUNTS);
         bool good = list_pages(&cloud, region, others, &list, &count, err);
 

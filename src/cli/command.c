@@ -423,15 +423,28 @@ command_aws(const struct command *command, const char *endpoint, const char *pro
         return command_aws_for(command, endpoint, profile, &to, err);
 }
 
+/* The Region of the CA that is meant, by its ARN; `out` stays empty where none is. */
+static void
+region_of_ca(const struct options *options, const struct narrow_to *to, struct ca_arn *out)
+{
+        const char *arn = to && to->ca_count ? to->cas[0] : option_text(options, OPTION_CA);
+        struct error ignored = { 0 };
+
+        if (!arn || !ca_arn_parse(arn, out, &ignored))
+                *out = (struct ca_arn){ 0 };
+}
+
 struct aws_settings *
 command_aws_for(const struct command *command, const char *endpoint, const char *profile,
                 const struct narrow_to *to, struct error *err)
 {
         const struct options *options = &command->options;
         CLEANUP(free_cleanup) char *policy = NULL;
+        struct ca_arn ca;
         struct aws_options asked = {
                 .profile = profile ? profile : option_text(options, OPTION_PROFILE),
                 .region = option_text(options, OPTION_REGION),
+                .fallback_region = ca.region,
                 .endpoint_url = endpoint ? endpoint : option_text(options, OPTION_ENDPOINT_URL),
                 .ca_bundle = option_text(options, OPTION_CA_BUNDLE),
                 .role_arn = option_text(options, OPTION_ROLE_ARN),
@@ -441,6 +454,7 @@ command_aws_for(const struct command *command, const char *endpoint, const char 
                 .ask_mfa = option_flag(options, OPTION_NO_PROMPT) ? NULL : ask_mfa,
         };
 
+        region_of_ca(options, to, &ca);
         if (!narrow_policy(command, to, &policy, err))
                 return NULL;
         asked.session_policy = policy;

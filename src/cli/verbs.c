@@ -210,7 +210,7 @@ static const struct verb verbs[] = {
         { .name = "ca list", .usage = "", .groups = AWS,
           .summary = "the certificate authorities of the account",
           .example = "p11cert ca list --region eu-central-1",
-          .options = OPTIONS_ARE(OPTION_OTHER_ACCOUNTS),
+          .options = OPTIONS_ARE(OPTION_CA, OPTION_OTHER_ACCOUNTS),
           .statuses = OF_AWS, .run = cmd_ca_list },
         { .name = "ca show", .usage = "[ARN]", .groups = AWS,
           .summary = "status, algorithm and expiry of a CA, and its pinned root",

@@ -195,6 +195,29 @@ csr() {
         ! grep -qF "$(sed -n 2p "$SANDBOX/chain/root.pem")" "$SANDBOX/chain/chain.pem"
 }
 
+@test "the Region of a CA that is configured is the one that is asked, where nobody names another" {
+        localpca_stop
+        rm -rf "$SANDBOX/ca"
+        localpca_start --region eu-west-1
+        unset AWS_REGION AWS_DEFAULT_REGION
+        as_admin
+        refused usage 2 p11cert ca list --endpoint-url "$ENDPOINT" --output json
+        mkdir -p "$HOME/.config/p11cert"
+        printf 'ca = %s\nendpoint-url = %s\n' "$CA_ARN" "$ENDPOINT" >"$HOME/.config/p11cert/config"
+        done_well p11cert ca list --output json
+        is ".authorities | any(.arn == \"$CA_ARN\")"
+        done_well p11cert ca show --output json
+        is ".arn == \"$CA_ARN\" and .account == \"111122223333\""
+        done_well p11cert ca chain --out "$SANDBOX/chain" --output json
+        AWS_REGION=us-east-2 done_well p11cert ca list --ca "$CA_ARN" --output json
+        refused usage 2 p11cert ca list --ca "$CA_ARN" --region us-east-2 --output json
+        # What is named counts, here for a Region that this server has nothing of.
+        run --separate-stderr p11cert ca list --region us-east-2 --output json
+        [ "$status" != 0 ]
+        AWS_REGION=us-east-2 run --separate-stderr p11cert ca list --output json
+        [ "$status" != 0 ]
+}
+
 @test "tokens, keys and certificates are listed" {
         done_well issue --subject CN=device-1
         local id
