@@ -149,6 +149,15 @@ cannot_read(struct error *err, const struct pin_source *source)
         return error_advise(err, "correct --pin-source, or enter the PIN at a prompt");
 }
 
+bool
+pin_source_is_open(const struct pin_source *source)
+{
+        struct stat status;
+
+        return source->kind == PIN_FILE && stat(source->argument, &status) == 0 &&
+               S_ISREG(status.st_mode) && (status.st_mode & (S_IRWXG | S_IRWXO));
+}
+
 static bool
 check_file(const struct pin_source *source, const struct stat *status, struct error *err)
 {
@@ -160,8 +169,9 @@ check_file(const struct pin_source *source, const struct stat *status, struct er
                           source->argument);
                 return error_advise(err, "give it to the user who runs p11cert (chown)");
         }
-        if (status->st_mode & (S_IRWXG | S_IRWXO)) {
-                error_set(err, ERROR_CONFIG, "other users can reach the PIN file %s (mode %04o)",
+        /* Who can put another PIN there can lock the token; who can read it, gets a warning. */
+        if (status->st_mode & S_IWOTH) {
+                error_set(err, ERROR_CONFIG, "everybody can change the PIN file %s (mode %04o)",
                           source->argument, (unsigned)status->st_mode & 07777);
                 return error_advise(err, "chmod 600 %s", source->argument);
         }

@@ -22,6 +22,9 @@ struct pin_source {
 bool pin_source_parse(const char *text, struct pin_source *out, struct error *err) MUST_CHECK;
 void pin_source_clear(struct pin_source *source);
 
+/* Is it a file that others than its owner can get at?  That is for the caller to tell. */
+bool pin_source_is_open(const struct pin_source *source);
+
 /*
  * Ask a person for a PIN: `prompt` names the token, "token 'LABEL'".  Given by the command line;
  * NULL where nobody may be asked.  Returns false with ERROR_PIN_MISSING when there is no terminal.
@@ -29,7 +32,7 @@ void pin_source_clear(struct pin_source *source);
 typedef bool pin_ask(void *context, const char *prompt, struct secret *pin, struct error *err);
 
 /*
- * Read the PIN.  A file must belong to the user or root and be readable by nobody else
+ * Read the PIN.  A file must belong to the user or root and not be writable by everybody
  * (ERROR_CONFIG); one trailing newline (or CR LF) is cut from files, descriptors and commands; an
  * empty PIN is ERROR_PIN_MISSING.  A descriptor is read once and remembered for the process.
  */

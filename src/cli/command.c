@@ -17,6 +17,7 @@
 #include "cli/show.h"
 #include "cli/streams.h"
 #include "drive/batch.h"
+#include "engine/uri.h"
 #include "iam/write.h"
 #include "order/cert.h"
 
@@ -313,9 +314,42 @@ command_confirm(const struct command *command, const char *question, struct erro
         return error_set(err, ERROR_NOTHING, "nothing was done, as the answer was no");
 }
 
+/* Where the PIN comes from: --pin-source, else what the token's URI says. */
+static bool
+find_pin_source(const struct command *command, struct pin_source *source)
+{
+        const char *text = option_text(&command->options, OPTION_PIN_SOURCE);
+        const char *token = option_text(&command->options, OPTION_TOKEN);
+        struct error ignored;
+        struct uri *uri = !text && token ? uri_parse(token, &ignored) : NULL;
+        const char *named = uri ? uri_pin_source(uri) : text;
+        bool found = named && pin_source_parse(named, source, &ignored);
+
+        uri_free(uri);
+        return found;
+}
+
+/* Once is enough; the PIN is used all the same. */
+static void
+warn_open_pin(const struct command *command)
+{
+        static bool looked;
+        struct pin_source source = { 0 };
+
+        if (looked)
+                return;
+        looked = true;
+        if (find_pin_source(command, &source) && pin_source_is_open(&source))
+                command_say(command,
+                            "warning   '%s' holds a PIN and others may get at it: chmod 600 it",
+                            source.argument);
+        pin_source_clear(&source);
+}
+
 const struct pin_source *
 command_pin(const struct command *command)
 {
+        warn_open_pin(command);
         return command->pin.kind == PIN_NONE ? NULL : &command->pin;
 }
 

@@ -89,8 +89,16 @@ resumes() {
 @test "a PIN that nobody gives" {
         refused pin-missing 7 p11cert issue --output json --ca "$CA_ARN" --endpoint-url "$ENDPOINT" \
                 --module "$MODULE" --token "$TOKEN" --subject CN=device-1
-        chmod 644 "$SANDBOX/pin"
+        chmod 646 "$SANDBOX/pin"
         refused config 2 issue --subject CN=device-1
+}
+
+@test "a PIN file that others may read is used, with a warning" {
+        chmod 644 "$SANDBOX/pin"
+        done_well issue --subject CN=device-1
+        delivered
+        [[ $stderr == *"'$SANDBOX/pin' holds a PIN and others may get at it: chmod 600 it"* ]]
+        done_well p11cert key list "pkcs11:token=first?pin-source=file:$SANDBOX/pin" --module "$MODULE"
 }
 
 @test "a token that is write-protected" {

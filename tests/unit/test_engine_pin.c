@@ -116,9 +116,9 @@ one_newline_is_cut_from_a_file(void **state)
 }
 
 static void
-a_pin_file_that_others_can_reach_is_refused(void **state)
+a_pin_file_that_everybody_can_change_is_refused(void **state)
 {
-        static const mode_t modes[] = { 0640, 0604, 0620, 0602, 0610, 0666 };
+        static const mode_t modes[] = { 0602, 0622, 0666 };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
@@ -129,6 +129,22 @@ a_pin_file_that_others_can_reach_is_refused(void **state)
 
                 assert_refused(pin_read(&source, "t", NULL, NULL, &pin, &err), err, ERROR_CONFIG);
                 assert_null(pin.data);
+        }
+}
+
+static void
+a_pin_file_that_others_can_read_is_open_and_read(void **state)
+{
+        static const mode_t modes[] = { 0640, 0604, 0644, 0664 };
+        CLEANUP(free_cleanup) char *own = pin_file("1234", 0600);
+
+        (void)state;
+        assert_false(pin_source_is_open(&(struct pin_source){ PIN_FILE, own }));
+        for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
+                CLEANUP(free_cleanup) char *path = pin_file("1234", modes[i]);
+
+                assert_true(pin_source_is_open(&(struct pin_source){ PIN_FILE, path }));
+                assert_pin(&(struct pin_source){ PIN_FILE, path }, "1234");
         }
 }
 
@@ -359,7 +375,8 @@ main(void)
                 cmocka_unit_test(sources_are_read_in_every_spelling),
                 cmocka_unit_test(what_may_be_a_pin_itself_is_not_quoted_back),
                 cmocka_unit_test(one_newline_is_cut_from_a_file),
-                cmocka_unit_test(a_pin_file_that_others_can_reach_is_refused),
+                cmocka_unit_test(a_pin_file_that_everybody_can_change_is_refused),
+                cmocka_unit_test(a_pin_file_that_others_can_read_is_open_and_read),
                 cmocka_unit_test(no_pin_an_empty_one_and_an_endless_one_are_refused),
                 cmocka_unit_test(a_variable_is_taken_as_it_is),
                 cmocka_unit_test(a_descriptor_is_read_once_and_remembered),
