@@ -156,11 +156,14 @@ check_pin(struct checkup *checkup)
                             NULL);
                 return;
         }
-        if (pin_read(source, "the token", NULL, NULL, &pin, &err))
+        if (!pin_read(source, "the token", NULL, NULL, &pin, &err))
+                checkup_fail(checkup, "PIN", &err);
+        else if (pin_source_is_open(source))
+                checkup_add(checkup, "PIN", RESULT_WARN, "other users can get at the PIN file",
+                            "chmod 600 it");
+        else
                 checkup_ok(checkup, "PIN", "%s is there, and nobody else can read it",
                            source->argument);
-        else
-                checkup_fail(checkup, "PIN", &err);
 }
 
 struct seen {
@@ -180,7 +183,7 @@ look_at_modules(struct modules *modules, struct token *token, void *context, str
         if (!modules_list(modules, &list, &seen->tokens, err))
                 return false;
         tokens_free(list, seen->tokens);
-        seen->notes = text_copy(modules_notes(modules));
+        seen->notes = show_joined(modules_notes(modules));
         return true;
 }
 

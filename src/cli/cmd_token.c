@@ -89,7 +89,7 @@ look_at_tokens(struct modules *modules, struct token *token, void *context, stru
         struct tokens_seen *seen = context;
 
         (void)token;
-        seen->notes = text_copy(modules_notes(modules));
+        seen->notes = show_joined(modules_notes(modules));
         return modules_list(modules, &seen->list, &seen->count, err);
 }
 

@@ -73,6 +73,18 @@ show_printable(const char *text)
         return clean(text, false);
 }
 
+char *
+show_joined(const char *lines)
+{
+        CLEANUP(buf_cleanup) struct buf out = { 0 };
+
+        for (size_t length; *lines; lines += length + (lines[length] == '\n')) {
+                length = strcspn(lines, "\n");
+                buf_format(&out, "%s%.*s", out.len ? "; " : "", (int)length, lines);
+        }
+        return text_copy(buf_text(&out));
+}
+
 /* -- JSON --------------------------------------------------------------------------------- */
 
 void

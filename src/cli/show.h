@@ -64,4 +64,7 @@ void show_wishes_text(struct buf *out, const struct wishes *wishes);
 /* `text` without control characters and broken UTF-8, for terminals; the caller frees. */
 char *show_printable(const char *text);
 
+/* Lines as one line, "; " between them.  The caller frees. */
+char *show_joined(const char *lines);
+
 #endif

@@ -339,10 +339,29 @@ why_an_order_stands_still_is_part_of_what_is_shown(void **state)
         order_free(order);
 }
 
+static void
+lines_are_joined_to_one(void **state)
+{
+        static const char *const cases[][2] = {
+                { "", "" },
+                { "a", "a" },
+                { "a\n", "a" },
+                { "a b\nc\n", "a b; c" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+                CLEANUP(free_cleanup) char *joined = show_joined(cases[i][0]);
+
+                assert_string_equal(joined, cases[i][1]);
+        }
+}
+
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(lines_are_joined_to_one),
                 cmocka_unit_test(an_order_has_exactly_the_members_that_were_promised),
                 cmocka_unit_test(without_an_order_there_are_the_same_members_with_nothing_in_them),
                 cmocka_unit_test(the_wishes_are_shown_part_by_part),
