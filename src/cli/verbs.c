@@ -114,7 +114,7 @@ static const struct verb verbs[] = {
                                  OPTION_REQUIRE_LIMITED, OPTION_OVERRIDE),
           .least = 1, .most = MANY, .statuses = OF_MOVING | S(3) | S(10), .run = cmd_batch },
         { .name = "station", .usage = "", .groups = TOKEN | AWS, .shape = ANSWER_ORDERS,
-          .summary = "the endless batch: waits for tokens, one bay per reader",
+          .summary = "the endless batch: waits for tokens, one lane per reader",
           .details = "A token that was done before is recognised, one that was pulled half-way "
                      "goes on.\n--token says which tokens are meant; without it, all that are "
                      "inserted.\nCtrl-C finishes what was begun; twice leaves at once.\n",
