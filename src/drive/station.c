@@ -293,7 +293,8 @@ is_round_over(const struct station *station)
                         return false;
         }
         for (const struct unit *unit = station->units; unit; unit = unit->next) {
-                if (unit_is_busy(unit) || unit->step == UNIT_SCAN || unit->step == UNIT_BACK)
+                if (unit_is_busy(unit) || unit->step == UNIT_SCAN || unit->step == UNIT_BACK ||
+                    unit_is_worth_a_look(station, unit))
                         return false;
         }
         return true;

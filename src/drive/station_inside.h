@@ -67,6 +67,7 @@ struct unit {
         int64_t began_ms;
         int64_t since_ms; /* since it is in this step */
         int64_t tried_ms; /* UNIT_HELD: when it was last looked at */
+        unsigned tried;   /* and station.departures then */
 };
 
 /* A token that refused the PIN that a person had entered. */
@@ -122,6 +123,8 @@ struct station {
         volatile int stop; /* for the conductor */
         uint64_t issued;   /* of the quota */
         uint64_t ended;    /* units that came to an end, well or not */
+        /* Units that left a place in the quota, or a row: what is held is worth another look. */
+        unsigned departures;
         struct station_result *result;
 
         struct station_view view;
@@ -173,6 +176,9 @@ void unit_drop(struct station *station, struct unit *unit);
 
 /* Is something being done for it that should not be left? */
 bool unit_is_busy(const struct unit *unit);
+
+/* Was it held before another unit left a place that it could have now? */
+bool unit_is_worth_a_look(const struct station *station, const struct unit *unit);
 
 /* How it ends, until its token is pulled.  The error is told. */
 void unit_fail(struct station *station, struct unit *unit, const struct error *err);

@@ -37,6 +37,12 @@ unit_is_busy(const struct unit *unit)
                unit->step == UNIT_MOVING || unit->step == UNIT_AFTER;
 }
 
+bool
+unit_is_worth_a_look(const struct station *station, const struct unit *unit)
+{
+        return unit->step == UNIT_HELD && unit->tried != station->departures;
+}
+
 unsigned
 unit_bay_number(const struct station *station, const struct unit *unit)
 {
@@ -85,6 +91,7 @@ unit_drop(struct station *station, struct unit *unit)
         struct bay *bay = bay_of(station, unit);
 
         assert(unit->step != UNIT_MOVING);
+        station->departures += unit->name[0] || unit->birth;
         while (*link != unit)
                 link = &(*link)->next;
         *link = unit->next;
@@ -109,6 +116,7 @@ unit_fail(struct station *station, struct unit *unit, const struct error *err)
         unit->error = *err;
         unit_set(unit, UNIT_FAILED, "%s", err->what);
         station->ended++;
+        station->departures++;
         station->result->failed++;
         station->result->last_error = *err;
         if (unit->reserved)
@@ -173,6 +181,7 @@ hold(struct station *station, struct unit *unit, const char *why)
         bool told = unit->step == UNIT_HELD && strcmp(unit->doing, why) == 0;
 
         unit->tried_ms = clock_boot_ms();
+        unit->tried = station->departures;
         unit_set(unit, UNIT_HELD, "%s", why);
         if (!told)
                 station_tell(station, STATION_TROUBLE, unit_bay_number(station, unit), "%s: %s",
@@ -570,7 +579,8 @@ unit_turn(struct station *station, struct unit *unit)
         else if (unit->hook)
                 unit_turn_hook(station, unit);
         else if (unit->step == UNIT_HELD && bay && bay->present &&
-                 clock_boot_ms() - unit->tried_ms >= TRY_AGAIN_MS)
+                 (unit_is_worth_a_look(station, unit) ||
+                  clock_boot_ms() - unit->tried_ms >= TRY_AGAIN_MS))
                 unit_arrive(station, bay);
         else if (unit->step == UNIT_SCAN && station->finishing)
                 hold(station, unit, "the station is finishing: nothing new is begun");

@@ -169,6 +169,7 @@ stands_still(struct station *station, struct unit *unit)
         }
         if (err.kind == ERROR_INTERRUPTED) {
                 station->result->interrupted++;
+                unit->tried = station->departures;
                 unit_set(unit, UNIT_HELD, "left half-way; it goes on when it is inserted again");
                 return;
         }

@@ -192,3 +192,26 @@ END
         [ "$(issued)" = 1 ]
         [ -z "$(counted C_InitToken)" ] || [ "$(counted C_InitToken)" = 0 ]
 }
+
+@test "a token that the quota left out gets the place of one that came to nothing" {
+        cat >"$SANDBOX/gate" <<'END'
+#!/bin/sh
+[ "$P11CERT_TOKEN_LABEL" = alpha ] || exit 0
+until [ -e "$SANDBOX/go" ]; do sleep 0.05; done
+echo 'not this one'
+exit 1
+END
+        chmod 700 "$SANDBOX/gate"
+        inserted alpha
+        station_start --once --quota 1 --pre-hook "$SANDBOX/gate"
+        says 'begun +device-alpha'
+        inserted alpha beta
+        says 'trouble +beta: the quota is used up'
+        touch "$SANDBOX/go"
+        says 'FAIL +device-alpha'
+        says 'OK +device-beta: delivered'
+        # One of two failed, and the round was not over with it.
+        station_ends 10
+        logged 'the quota is used up: finishing'
+        [ "$(issued)" = 1 ]
+}
