@@ -83,6 +83,9 @@ enum ini_kind
 ini_next(struct ini *ini)
 {
         ini_clear(ini);
+        /* Some editors begin a file with a byte order mark. */
+        if (!ini->line && text_starts(ini->at, "\xEF\xBB\xBF"))
+                ini->at += 3;
         while (*ini->at) {
                 size_t length = strcspn(ini->at, "\n");
                 struct view line = trim(view_of(ini->at, length));

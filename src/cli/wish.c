@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "cli/delivery.h"
 #include "cli/pattern.h"
+#include "engine/uri.h"
 #include "order/csr.h"
 #include "order/custom.h"
 #include "order/field.h"
@@ -613,6 +614,15 @@ wish_default(struct wishes *wishes, const char *state, struct buf *used, struct 
 /* -- recorded options -----------------------------------------------------------------------------
  */
 
+/* Before it is quoted or kept: there may be a PIN in it. */
+static bool
+check_token_uri(const char *text, const char *where, struct error *err)
+{
+        CLEANUP(uri_cleanup) struct uri *uri = uri_parse(text, err);
+
+        return uri || error_about(err, "%s", where);
+}
+
 bool
 wish_check_recorded(const struct options *options, bool override, struct wishes *recorded,
                     struct error *err)
@@ -637,6 +647,8 @@ wish_check_recorded(const struct options *options, bool override, struct wishes 
                         continue;
                 if (kept[i].id == OPTION_MODULE && strchr(now, '/') && file_exists(now))
                         now = module = file_absolute(now);
+                if (kept[i].id == OPTION_TOKEN && !check_token_uri(now, value->where, err))
+                        return false;
                 if (text_equal(now, *kept[i].slot))
                         continue;
                 if (override) {

@@ -340,8 +340,8 @@ ledger_check(struct ledger *ledger, struct error *err)
         error_set(err, ERROR_LEDGER_CORRUPT, "SQLite finds the file damaged: %s",
                   answer ? answer : "no answer");
         error_about(err, "ledger %s", ledger->path);
-        return error_advise(err, "keep the file, put the newest copy made by 'p11cert ledger "
-                                 "backup' in its place, and run 'p11cert reconcile'");
+        return error_advise(err, "keep the file, and put the newest copy made by 'p11cert ledger "
+                                 "backup' in its place");
 }
 
 static bool

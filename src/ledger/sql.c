@@ -43,8 +43,8 @@ advice_for(enum error_kind kind)
                 return "make the state folder writable for this user, or name another with "
                        "--state";
         case ERROR_LEDGER_CORRUPT:
-                return "keep the file, put the newest copy made by 'p11cert ledger backup' in "
-                       "its place, and run 'p11cert reconcile'";
+                return "keep the file, and put the newest copy made by 'p11cert ledger backup' in "
+                       "its place";
         case ERROR_LEDGER_LOCKED:
                 return "repeat the command in a moment";
         default:

@@ -98,6 +98,18 @@ typed() {
         printf 'token = pkcs11:token=first?pin-value=97531\n' >"$SANDBOX/config"
         run --separate-stderr p11cert -c "$SANDBOX/config" config show
         run ! grep -q 97531 <<<"$output$stderr"
+        # Also not where it is held against an order's recorded token, nor kept there.
+        token_make
+        localpca_start
+        run -4 --separate-stderr issue --subject CN=device-1 --no-wait
+        local name
+        for name in pin-value PIN-VALUE; do
+                refused usage 2 p11cert fetch device-1 --output json --override \
+                        --token "pkcs11:token=first?$name=97531"
+                refused usage 2 p11cert fetch device-1 --output json --token "pkcs11:token=first?$name=97531"
+                run ! grep -q 97531 <<<"$output$stderr"
+        done
+        run ! grep -rq 97531 "$P11CERT_STATE"
 }
 
 @test "an answer that cannot be written is an error; a reader that had enough is none worth a word" {

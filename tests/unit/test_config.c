@@ -55,6 +55,18 @@ values_come_from_the_general_part_and_from_the_profile_that_is_named(void **stat
 }
 
 static void
+a_byte_order_mark_in_front_is_no_part_of_the_first_key(void **state)
+{
+        CLEANUP(free_cleanup)
+        char *path = write_file(state, "marked", "\xEF\xBB\xBFoutput = json\r\nca = a\r\n");
+        struct config config = { 0 };
+        struct error err = { 0 };
+
+        assert_done(config_load(&config, path, &err), err);
+        config_clear(&config);
+}
+
+static void
 mistakes_are_named_with_file_and_line(void **state)
 {
         static const struct {
@@ -386,6 +398,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(
                         values_come_from_the_general_part_and_from_the_profile_that_is_named),
+                cmocka_unit_test(a_byte_order_mark_in_front_is_no_part_of_the_first_key),
                 cmocka_unit_test(mistakes_are_named_with_file_and_line),
                 cmocka_unit_test(a_long_value_comes_whole_and_one_that_is_too_long_is_refused),
                 cmocka_unit_test(every_mistake_is_found_not_only_the_first),
