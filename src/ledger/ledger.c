@@ -257,23 +257,35 @@ connect_fixed(struct ledger *ledger, struct error *err)
         return connect_file(ledger, buf_text(&name), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
 }
 
+/* On a full disk, too, there is no room for what goes beside it, and nobody writes. */
+static bool
+connect_reader(struct ledger *ledger, const char *state, int64_t *version, struct error *err)
+{
+        CLEANUP(free_cleanup) char *wal = text_format("%s-wal", ledger->path);
+        struct stat beside;
+
+        if (!file_exists(wal) && access(state, W_OK) != 0)
+                return connect_fixed(ledger, err) && schema_check(ledger, version, err);
+        if (connect_file(ledger, ledger->path, SQLITE_OPEN_READONLY, err) &&
+            schema_check(ledger, version, err))
+                return true;
+        /* SQLite may have left an empty one when it failed. */
+        return err->kind == ERROR_LEDGER_FULL && (stat(wal, &beside) != 0 || !beside.st_size) &&
+               connect_fixed(ledger, err) && schema_check(ledger, version, err);
+}
+
 struct ledger *
 ledger_open_read(const char *state, struct error *err)
 {
         CLEANUP(ledger_cleanup) struct ledger *ledger = ledger_new(state, true);
-        CLEANUP(free_cleanup) char *wal = text_format("%s-wal", ledger->path);
         struct stat status;
         int64_t version;
-        bool fixed;
 
         if (stat(ledger->path, &status) != 0) {
                 cannot_see(ledger->path, state, err);
                 return NULL;
         }
-        fixed = access(state, W_OK) != 0 && !file_exists(wal);
-        if (!(fixed ? connect_fixed(ledger, err)
-                    : connect_file(ledger, ledger->path, SQLITE_OPEN_READONLY, err)) ||
-            !schema_check(ledger, &version, err))
+        if (!connect_reader(ledger, state, &version, err))
                 return NULL;
         if (version == 0) {
                 nothing_yet(state, err);

@@ -154,6 +154,21 @@ teardown() {
         delivered
 }
 
+@test "a disk that is full can be read: list, show, due and check answer" {
+        mkdir "$SANDBOX/small"
+        mount -t tmpfs -o size=8M,mode=700 none "$SANDBOX/small"
+        export P11CERT_STATE=$SANDBOX/small/state
+        done_well issue --subject CN=device-1
+        head -c 16M /dev/zero >"$SANDBOX/small/filler" 2>/dev/null || true
+        done_well p11cert list --output json
+        is '[.orders[].name] == ["device-1"]'
+        done_well show device-1
+        delivered
+        done_well p11cert due --within 400d --output json
+        done_well p11cert check --output json
+        refused ledger-full 12 p11cert installed device-1 --output json
+}
+
 @test "a disk that is full when the files are written: the certificate waits in the ledger" {
         mkdir "$SANDBOX/small"
         mount -t tmpfs -o size=64k,mode=700 none "$SANDBOX/small"
