@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "cli/recorded.h"
 
+enum { CHECK_HOURS = 24, HOUR_S = 60 * 60, SKEW_S = 5 * 60 };
+
 /* -- what is known ------------------------------------------------------------------------ */
 
 /* "by the check of 2026-11-27T00:00:00Z …": what they may, in the words of the record. */
@@ -84,14 +86,25 @@ advise_check(const struct caller *caller, const char *ca, const struct narrow_to
                             buf_text(&command));
 }
 
+/* Policies change, and a clock that was set back makes nothing younger. */
 static bool
-hold_against(const struct recorded *recorded, const struct caller *caller,
-             const struct narrow_to *to, struct error *err)
+is_too_old(const struct command *command, const struct recorded *recorded, int64_t now)
+{
+        int64_t most_ms = option_span(&command->options, OPTION_LIMITED_WITHIN,
+                                      (int64_t)CHECK_HOURS * HOUR_S * 1000);
+
+        return now - recorded->at > most_ms / 1000 || recorded->at > now + SKEW_S;
+}
+
+static bool
+hold_against(const struct command *command, const struct recorded *recorded,
+             const struct caller *caller, const struct narrow_to *to, struct error *err)
 {
         const char *ca = to->ca_count ? to->cas[0] : NULL;
         CLEANUP(free_cleanup) char *what = NULL;
         CLEANUP(free_cleanup) char *may = recorded_list(recorded, "may");
         const char *missing = NULL;
+        char when[CLOCK_TEXT];
 
         if (!recorded->principal) {
                 refuse(err, caller,
@@ -105,6 +118,16 @@ hold_against(const struct recorded *recorded, const struct caller *caller,
                 refuse(err, caller, what);
                 return error_advise(err, "take from its policies what it need not do, then check "
                                          "it again");
+        }
+        if (is_too_old(command, recorded, clock_now())) {
+                what = text_format("that this identity is limited was found on %s, which is not "
+                                   "within --limited-within (%s)",
+                                   clock_format(recorded->at, when),
+                                   option_text(&command->options, OPTION_LIMITED_WITHIN)
+                                           ? option_text(&command->options, OPTION_LIMITED_WITHIN)
+                                           : option_row(OPTION_LIMITED_WITHIN)->fallback);
+                refuse(err, caller, what);
+                return advise_check(caller, ca, to, err);
         }
         for (size_t i = 0; !missing && i < to->ca_count; i++) {
                 if (!recorded_covers(recorded, to->cas[i], NULL))
@@ -135,7 +158,7 @@ require_limited(const struct command *command, struct ledger *ledger, struct aws
         if (!client ||
             !caller_ask(client, region ? region : aws_settings_region(aws), &caller, err) ||
             !recorded_of_caller(ledger, &caller, &recorded, err) ||
-            !hold_against(&recorded, &caller, to, err))
+            !hold_against(command, &recorded, &caller, to, err))
                 return false;
         command_say(command, "note      %s was found to be limited on %s (by %s)",
                     recorded.principal, clock_format(recorded.at, when),

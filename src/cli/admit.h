@@ -14,7 +14,7 @@
  *
  * A session that p11cert cut passes in silence.  For others a note says what they can do, as far as
  * a recorded check tells; with --require-limited they pass only where `identity check` found, and
- * recorded, that the principal may do no more than issue from all of `to`.
+ * recorded within --limited-within, that the principal may do no more than issue from all of `to`.
  *
  * region  where STS is asked, if it has to be; NULL: as the settings say
  * errors  with --require-limited only: ERROR_NOT_LIMITED, and whatever keeps AWS from being asked.

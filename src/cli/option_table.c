@@ -79,6 +79,8 @@ static const struct option_row rows[] = {
                 .help = "six digits, for a role that wants MFA", .fallback = "ask" },
         [OPTION_NO_NARROW] = { "no-narrow", OF_AWS, FLAG,
                 .help = "do not cut a role's session to the verb, the CA and the template" },
+        [OPTION_LIMITED_WITHIN] = { "limited-within", OF_AWS, LASTING("TIME"),
+                .help = "--require-limited takes no check that is older", .fallback = "24h" },
         [OPTION_ROLESANYWHERE_TRUST_ANCHOR] = { "rolesanywhere-trust-anchor", OF_AWS, TEXT("ARN"),
                 .help = "log in by a certificate: trust anchor of Roles Anywhere" },
         [OPTION_ROLESANYWHERE_PROFILE] = { "rolesanywhere-profile", OF_AWS, TEXT("ARN"),

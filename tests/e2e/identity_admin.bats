@@ -266,6 +266,16 @@ denied() {
         delivered
         [[ $stderr == *"found to be limited"* ]]
         refused identity-not-limited 9 issue --profile station-7 --subject CN=d-2 --template server --require-limited
+        # A check is of its day: here it is made older, then younger than now.
+        sqlite3 "$P11CERT_STATE/ledger.db" 'UPDATE identities SET at = at - 25 * 3600'
+        refused identity-not-limited 9 issue --profile station-7 --subject CN=d-2 --require-limited
+        is '.order == null and (.error.what | contains("not within --limited-within (24h)")) and
+                (.error.next | contains("identity check"))'
+        done_well issue --profile station-7 --subject CN=d-2 --require-limited --limited-within 2d
+        refused usage 2 issue --profile station-7 --subject CN=d-2 --require-limited --limited-within 0
+        sqlite3 "$P11CERT_STATE/ledger.db" 'UPDATE identities SET at = at + 49 * 3600'
+        refused identity-not-limited 9 issue --profile station-7 --subject CN=d-4 --require-limited --limited-within 2d
+        sqlite3 "$P11CERT_STATE/ledger.db" 'UPDATE identities SET at = at - 24 * 3600'
         # A user's own keys: what they can do is said.
         done_well issue --profile station-7 --subject CN=d-3
         [[ $stderr == *"long-term keys"*"no more than issue"* ]]
