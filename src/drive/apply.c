@@ -6,6 +6,7 @@
 #include "drive/conductor.h"
 #include "drive/deliver.h"
 #include "order/cert.h"
+#include "order/pem.h"
 
 enum {
         MOST_ISSUE_FAILURES = 2,
@@ -338,6 +339,24 @@ learn_issue_time(struct conductor *conductor, const struct ride *ride)
                 ca->issue_ms -= ca->issue_ms / 32;
 }
 
+/*
+ * What the CA calls the certificate.  Whether it is one, asking again does not change: that is for
+ * the judgement, which keeps it.
+ */
+static bool
+read_certificate(struct view text, struct buf *der, struct error *err)
+{
+        struct error broken = { 0 };
+
+        if (pem_next(&text, "CERTIFICATE", der, &broken))
+                return true;
+        if (broken.kind != ERROR_NONE)
+                *err = broken;
+        else
+                error_set(err, ERROR_INPUT, "there is no certificate");
+        return false;
+}
+
 static bool
 take_certificate(struct order *order, struct view body, struct error *err)
 {
@@ -349,7 +368,7 @@ take_certificate(struct order *order, struct view body, struct error *err)
 
         if (!pca_read_get_certificate(body, &text, &chain_text, err))
                 return false;
-        if (!certificates_read(view_buf(&text), &certificate, NULL, err) ||
+        if (!read_certificate(view_buf(&text), &certificate, err) ||
             (chain_text.len && !certificates_read(view_buf(&chain_text), &first, &rest, err))) {
                 err->kind = ERROR_AWS_ANSWER;
                 return error_advise(err,
@@ -531,6 +550,7 @@ ride_judge(struct conductor *conductor, struct ride *ride, struct ca *ca)
         struct order *order = ride->order;
         CLEANUP(buf_cleanup) struct buf path = { 0 };
         CLEANUP(comparison_clear) struct comparison found = { 0 };
+        struct error broken = { 0 };
         struct error err = { 0 };
         int64_t offset = conductor->aws ? aws_clock_offset(conductor->aws) : 0;
         int64_t sent_at = order_sent_at(order, clock_now(), clock_boot_ms(), conductor->boot_id);
@@ -545,9 +565,14 @@ ride_judge(struct conductor *conductor, struct ride *ride, struct ca *ca)
                 .issuer = &issuer,
                 .now = clock_now() + offset,
         };
-        bool good = note_certificate(order, &err) &&
-                    certificate_judge(&order->wishes, view_buf(&order->certificate), &expected,
+        bool noted = note_certificate(order, &broken);
+        bool good = certificate_judge(&order->wishes, view_buf(&order->certificate), &expected,
                                       &path, &found, &err);
+
+        if (good && !noted) {
+                err = broken;
+                good = false;
+        }
 
         if (asks_configuration(conductor, ca, &found))
                 return;

@@ -125,7 +125,8 @@ certificate_facts_read(struct view der, struct certificate_facts *facts, struct 
 char *
 certificate_serial(struct view der)
 {
-        CLEANUP(x509_cleanup) X509 *certificate = x509_read(der);
+        struct view first = view_of(der.data, certificate_length(der));
+        CLEANUP(x509_cleanup) X509 *certificate = x509_read(first);
 
         return certificate ? x509_serial(certificate) : NULL;
 }

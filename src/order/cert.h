@@ -38,7 +38,7 @@ bool certificate_facts_read(struct view der, struct certificate_facts *facts,
 
 /*
  * The serial number alone, as certificate_facts has it, of a certificate whose other parts may be
- * beyond reading; NULL without one.  The caller frees.
+ * beyond reading, or that has something behind it; NULL without one.  The caller frees.
  */
 char *certificate_serial(struct view der);
 

@@ -29,8 +29,8 @@ WISHES=(--template BlankEndEntityCertificate_CSRPassthrough --san dns:a.example 
                 basic-turned path-length usage-none usage-less usage-more purpose-none purpose-less purpose-more
                 purpose-other policy-less policy-more extension-more extension-critical extension-less
                 extension-other extension-twice aki-other crl-other ocsp-other serial-zero serial-negative
-                serial-long version-1 sha1 broken-signature)
-        [ -z "$SHORT" ] || words=(san-more basic-turned usage-less purpose-less extension-more ends-late)
+                serial-long version-1 sha1 broken-signature trailing)
+        [ -z "$SHORT" ] || words=(san-more basic-turned usage-less purpose-less extension-more ends-late trailing)
         start_with "${words[@]}"
         for word in "${words[@]}"; do
                 n=$((n + 1))
@@ -40,6 +40,8 @@ WISHES=(--template BlankEndEntityCertificate_CSRPassthrough --san dns:a.example 
                 is '.error.next | test("never will be") and test("p11cert revoke [0-9]+ --reason")'
         done
         [ -z "$(find "$P11CERT_STATE" -name '*.pem')" ]
+        # Even one that is not a certificate is kept, and can be revoked by its serial number.
+        is '.differences == ["form: it is not one X.509 certificate in DER"] and (.serial | length) > 8'
         # What it said stays with the order, in words and line by line.
         done_well show device-1
         is '.differences | length > 0'

@@ -241,7 +241,7 @@ answer_get(const cJSON *body)
         CLEANUP(free_cleanup) char *pem = pem_of(issued[i].certificate);
         CLEANUP(free_cleanup) char *root = pem_of(roots[fake_ca.other_root].certificate);
 
-        cJSON_AddStringToObject(answer, "Certificate", pem);
+        cJSON_AddStringToObject(answer, "Certificate", fake_ca.instead ? fake_ca.instead : pem);
         cJSON_AddStringToObject(answer, "CertificateChain", root);
         return answer;
 }

@@ -26,6 +26,7 @@ struct fake_ca {
         unsigned pending;     /* GetCertificate says "in progress" this often */
         bool wrong_key;       /* certificates are for another key */
         bool broken;          /* an extension of certificates does not decode */
+        const char *instead;  /* of a certificate: GetCertificate answers this text */
         bool other_root;      /* certificates come from a foreign hierarchy */
         int64_t clock_offset; /* of AWS's clock, once it was heard */
         const char *status;   /* of the CA; "ACTIVE" */

@@ -525,6 +525,38 @@ a_certificate_that_cannot_be_read_is_not_what_was_asked(void **state)
         assert_non_null(back->serial);
 }
 
+static void
+what_the_ca_calls_a_certificate_and_is_none_is_kept_and_not_what_was_asked(void **state)
+{
+        (void)state;
+        fake_ca.instead = "-----BEGIN CERTIFICATE-----\nMAMCAQEA\n-----END CERTIFICATE-----";
+        run(new_order("device-1"));
+        assert_stopped(ERROR_NOT_AS_ASKED, ORDER_FAILED);
+        assert_int_equal(back->certificate.len, 6);
+        assert_string_equal(back->differences, "form: it is not one X.509 certificate in DER\n");
+        assert_null(back->serial);
+}
+
+static void
+an_answer_that_breaks_off_is_asked_for_again_and_judges_nothing(void **state)
+{
+        static const char *const texts[] = {
+                "-----BEGIN CERTIFICATE-----\nMAMCAQEA\n-----END CERTIFICATE----",
+                "-----BEGIN CERTIFICATE-----\nMAM!AQEA\n-----END CERTIFICATE-----",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+                fake_ca.instead = texts[i];
+                run(i ? reload(1) : new_order("device-1"));
+                assert_stopped(ERROR_AWS_ANSWER, ORDER_SUBMITTED);
+                assert_int_equal(back->certificate.len, 0);
+        }
+        fake_ca.instead = NULL;
+        run(reload(1));
+        assert_delivered();
+}
+
 /* A crash right after the certificate was recorded, on a station whose clock is fast. */
 static void
 a_verdict_on_dates_waits_until_the_clock_of_aws_is_known(void **state)
@@ -678,6 +710,8 @@ main(void)
                 TEST(an_outage_is_waited_out_when_there_is_time),
                 TEST(a_certificate_for_another_key_is_never_delivered),
                 TEST(a_certificate_that_cannot_be_read_is_not_what_was_asked),
+                TEST(what_the_ca_calls_a_certificate_and_is_none_is_kept_and_not_what_was_asked),
+                TEST(an_answer_that_breaks_off_is_asked_for_again_and_judges_nothing),
                 TEST(a_verdict_on_dates_waits_until_the_clock_of_aws_is_known),
                 TEST(dates_are_judged_by_when_the_request_was_sent_whatever_the_clock_said_then),
                 TEST(a_certificate_of_another_root_waits_for_a_person),
