@@ -24,6 +24,7 @@ cloud_open_at(struct cloud *cloud, const struct command *command, const char *en
                                  : command_aws(command, endpoint, profile, err);
         if (!cloud->settings)
                 return false;
+        command_note_region(command, ca_arn);
         cloud->client = aws_client_open(cloud->settings, err);
         return cloud->client != NULL;
 }

@@ -13,23 +13,6 @@
 #include "order/csr.h"
 #include "order/template.h"
 
-/* AWS_REGION and its like say nothing about Private CA calls: those go where the CA is. */
-static void
-note_region(const struct command *command, const struct wishes *wishes)
-{
-        static const char *const names[] = { "AWS_REGION", "AWS_DEFAULT_REGION" };
-
-        for (size_t i = 0; wishes->region && i < ARRAY_LENGTH(names); i++) {
-                const char *region = getenv(names[i]);
-
-                if (!region || !*region || strcmp(region, wishes->region) == 0)
-                        continue;
-                command_say(command, "note      %s=%s is not used: the CA is in %s", names[i],
-                            region, wishes->region);
-                return;
-        }
-}
-
 /* AWS may have templates that are newer than this program: it is theirs to refuse them. */
 static void
 note_template(const struct command *command, const struct wishes *wishes)
@@ -157,7 +140,7 @@ prepare(struct command *command, struct ledger *ledger, struct order **order, st
                 return true;
         if (!wish_default(&(*order)->wishes, command->state, &used, err))
                 return false;
-        note_region(command, &(*order)->wishes);
+        command_note_region(command, (*order)->wishes.ca_arn);
         note_template(command, &(*order)->wishes);
         if (used.len)
                 command_say(command, "defaults  %s", buf_text(&used));

@@ -529,6 +529,27 @@ command_root(const struct command *command, struct buf *root, struct error *err)
                             "--root takes the self-signed certificate at the top of the chain");
 }
 
+void
+command_note_region(const struct command *command, const char *ca_arn)
+{
+        static const char *const names[] = { "AWS_REGION", "AWS_DEFAULT_REGION" };
+        static bool noted;
+        struct error ignored;
+        struct ca_arn parts;
+
+        if (noted || !ca_arn || !ca_arn_parse(ca_arn, &parts, &ignored))
+                return;
+        for (size_t i = 0; !noted && i < ARRAY_LENGTH(names); i++) {
+                const char *other = getenv(names[i]);
+
+                if (!other || !*other || strcmp(other, parts.region) == 0)
+                        continue;
+                command_say(command, "note      %s=%s is not used: the CA is in %s", names[i],
+                            other, parts.region);
+                noted = true;
+        }
+}
+
 const char *
 command_ca(const struct command *command, const char *argument, struct error *err)
 {
@@ -546,5 +567,6 @@ command_ca(const struct command *command, const char *argument, struct error *er
                 error_advise(err, "leave --region out: it comes from the CA's ARN");
                 return NULL;
         }
+        command_note_region(command, arn);
         return arn;
 }

@@ -161,6 +161,12 @@ bool command_ca_is_local(struct aws_settings *settings);
 /* --root: the certificate's DER; empty when it was not given.  ERROR_INPUT. */
 bool command_root(const struct command *command, struct buf *root, struct error *err) MUST_CHECK;
 
+/*
+ * AWS_REGION and its like say nothing about Private CA calls: those go where the CA is.  Says so,
+ * once, where they differ from the Region of this CA, which may be NULL.
+ */
+void command_note_region(const struct command *command, const char *ca_arn);
+
 /* An argument or --ca; ERROR_USAGE.  Checks that it is the ARN of a CA and the Region fits. */
 const char *command_ca(const struct command *command, const char *argument, struct error *err);
 

@@ -155,6 +155,8 @@ run_with(const struct run *run, const struct narrow_to *to, const struct wishes 
         struct aws_settings *aws =
                 command_aws_for(command, wishes->endpoint, wishes->aws_profile, to, err);
 
+        if (needs_ca && to && to->ca_count)
+                command_note_region(command, to->cas[0]);
         if (needs_ca && (!aws || !anywhere_prefetch(command, aws, err) ||
                          !admit(command, run->ledger, aws, to, wishes->region, err)))
                 return false;

@@ -49,9 +49,19 @@ says_aws() {
 
 @test "a CA in another Region: --region is a usage error, a variable is ignored with a note" {
         refused usage 2 issue --subject CN=device-1 --region eu-west-1
+        local note='AWS_REGION=eu-west-1 is not used: the CA is in us-east-1' verb
         AWS_REGION=eu-west-1 done_well issue --subject CN=device-1
         delivered
-        grep -q us-east-1 <<<"$stderr"
+        [ "$(grep -c "$note" <<<"$stderr")" = 1 ]
+        printf 'name,subject,token\ndevice-2,CN=device-2,pkcs11:token=first\n' >"$SANDBOX/rows"
+        for verb in 'ca show' 'ca chain --out /dev/null/x' 'renew device-1' \
+                'revoke device-1 --reason superseded -y' 'batch /dev/stdin'; do
+                # shellcheck disable=SC2086
+                AWS_REGION=eu-west-1 P11CERT_MODULE=$MODULE P11CERT_PIN_SOURCE=file:$SANDBOX/pin \
+                        run --separate-stderr p11cert $verb --ca "$CA_ARN" \
+                        --endpoint-url "$ENDPOINT" <"$SANDBOX/rows"
+                [ "$(grep -c "$note" <<<"$stderr")" = 1 ] || { echo "$verb: $stderr" >&2; return 1; }
+        done
 }
 
 @test "a CA that is not active, until it is" {
