@@ -270,6 +270,26 @@ uri_names_token(const struct uri *uri)
         return uri->names_token;
 }
 
+/* The text of a padded field, or NULL where the URI left it open. */
+static char *
+unpad(const unsigned char *field, size_t size)
+{
+        if (!field[0])
+                return NULL;
+        while (size && (field[size - 1] == ' ' || !field[size - 1]))
+                size--;
+        return text_copy_length(field, size);
+}
+
+char *
+uri_token_name(const struct uri *uri)
+{
+        const CK_TOKEN_INFO *info = p11_kit_uri_get_token_info(uri->parsed);
+        char *serial = unpad(info->serialNumber, sizeof(info->serialNumber));
+
+        return serial ? serial : unpad(info->label, sizeof(info->label));
+}
+
 /* A text as PKCS #11 keeps it: padded with spaces. */
 static void
 pad(unsigned char *field, size_t size, const char *text)

@@ -32,6 +32,9 @@ bool uri_id(const struct uri *uri, struct view *id); /* false: not given */
 /* Does it name a token at all (token, serial, manufacturer, model or a slot attribute)? */
 bool uri_names_token(const struct uri *uri);
 
+/* The token's serial number, else its label, as the URI has it; NULL: neither.  Caller frees. */
+char *uri_token_name(const struct uri *uri);
+
 /* Are token and slot attributes of the URI equal to these? */
 bool uri_matches(const struct uri *uri, const struct token_facts *facts);
 

@@ -17,6 +17,7 @@
 #include "cli/streams.h"
 #include "cli/verbs.h"
 #include "drive/batch.h"
+#include "engine/uri.h"
 #include "engine/witness.h"
 
 /* A usage error is answered in JSON, too, where --output says so further along the line. */
@@ -64,6 +65,30 @@ state_folder(const struct options *options)
         return text_format("%s/.local/state/p11cert", home);
 }
 
+/* --on-token takes a pasted URI, too: it comes down to what the ledger knows of a token. */
+static bool
+settle_on_token(struct options *options, struct error *err)
+{
+        struct option_value *value = &options->values[OPTION_ON_TOKEN];
+        const char *text = option_text(options, OPTION_ON_TOKEN);
+
+        if (!text || strncasecmp(text, "pkcs11:", 7) != 0)
+                return true;
+        CLEANUP(uri_cleanup) struct uri *uri = uri_parse(text, err);
+
+        if (!uri)
+                return error_about(err, "--on-token");
+        CLEANUP(free_cleanup) char *name = uri_token_name(uri);
+
+        if (name) {
+                text_assign(&value->texts[value->count - 1], name);
+                return true;
+        }
+        error_set(err, ERROR_USAGE, "the URI names no token");
+        error_about(err, "--on-token");
+        return error_advise(err, "say which with serial=NUMBER or token=LABEL");
+}
+
 /* What the values of global options mean for the command. */
 static bool
 settle(struct command *command, struct error *err)
@@ -77,6 +102,8 @@ settle(struct command *command, struct error *err)
                 command->output = strcmp(output, "json") == 0    ? OUTPUT_JSON
                                   : strcmp(output, "jsonl") == 0 ? OUTPUT_JSONL
                                                                  : OUTPUT_TEXT;
+        if (!settle_on_token(&command->options, err))
+                return false;
         command->quiet = option_flag(options, OPTION_QUIET);
         command->dry_run = option_flag(options, OPTION_DRY_RUN);
         command->color = use_color(command);

@@ -202,7 +202,7 @@ static const struct option_row rows[] = {
         [OPTION_CRITICAL] = { "critical", OF_VERB, SPAN("TIME"), .scope = GENERAL,
                 .help = "check: what ends within this time is critical", .fallback = "7d" },
         [OPTION_ON_TOKEN] = { "on-token", OF_VERB, TEXT("TOKEN"),
-                .help = "only keys on the token with this serial number or label" },
+                .help = "only keys on the token with this serial number, label or URI" },
         [OPTION_DUE] = { "due", OF_VERB, FLAG, .help = "everything that `due` lists" },
         [OPTION_REASON] = { "reason", OF_VERB, TEXT("REASON"),
                 .choices = "unspecified|key-compromise|ca-compromise|"

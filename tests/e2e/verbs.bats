@@ -155,6 +155,16 @@ csr() {
         is '[.orders[].name] == ["device-1", "device-2"]'
         done_well p11cert list --holder Grace --output json
         is '[.orders[].name] == ["device-2"]'
+        local token
+        for token in first "$(token_serial)" pkcs11:token=first "$(p11cert token list --module "$MODULE" \
+                --output json | jq -r '.tokens[0].uri')"; do
+                done_well p11cert list --on-token "$token" --output json
+                is '.orders | length == 2'
+        done
+        done_well p11cert list --on-token pkcs11:token=other --output json
+        is '.orders == []'
+        refused usage 2 p11cert list --on-token pkcs11:model=x --output json
+        refused usage 2 p11cert list --on-token pkcs11:tokn=first --output json
         done_well p11cert due --within 30d --output json
         is '[.orders[].name] == ["device-1"]'
         for name in 1 device-1 "$serial" "$arn"; do

@@ -134,6 +134,30 @@ a_uri_matches_the_tokens_it_says(void **state)
 }
 
 static void
+a_token_is_called_by_its_serial_number_else_by_its_label(void **state)
+{
+        static const char *const cases[][2] = {
+                { "pkcs11:token=batch%2007;serial=2f5c", "2f5c" },
+                { "pkcs11:token=batch%2007", "batch 07" },
+                { "pkcs11:token=12345678901234567890123456789012",
+                  "12345678901234567890123456789012" },
+                { "pkcs11:model=a", NULL },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+                CLEANUP(uri_cleanup) struct uri *uri = NULL;
+                struct error err = { 0 };
+
+                uri = uri_parse(cases[i][0], &err);
+                assert_done(uri, err);
+                CLEANUP(free_cleanup) char *name = uri_token_name(uri);
+
+                assert_true(text_equal(name, cases[i][1]));
+        }
+}
+
+static void
 what_a_uri_says_can_be_asked(void **state)
 {
         CLEANUP(uri_cleanup) struct uri *uri = NULL;
@@ -229,6 +253,7 @@ main(void)
                 cmocka_unit_test(an_id_in_hex_is_answered_with_the_form_it_should_have_had),
                 cmocka_unit_test(a_misspelt_attribute_is_answered_with_the_nearest_one),
                 cmocka_unit_test(a_uri_matches_the_tokens_it_says),
+                cmocka_unit_test(a_token_is_called_by_its_serial_number_else_by_its_label),
                 cmocka_unit_test(what_a_uri_says_can_be_asked),
                 cmocka_unit_test(a_uri_that_we_write_reads_back_as_the_same_object),
                 cmocka_unit_test(the_uri_of_a_token_names_that_token_alone),
