@@ -137,6 +137,18 @@ add_due(struct command *command, struct run *run, struct error *err)
         return good;
 }
 
+/* Was it named before, by its name or its number? */
+static bool
+is_taken(const struct run *run, const struct order *before)
+{
+        for (size_t i = 0; i < run->count; i++) {
+                if (run->orders[i]->replaces == before->number ||
+                    (before->number && run->orders[i]->number == before->number))
+                        return true;
+        }
+        return false;
+}
+
 static bool
 add_named(struct command *command, struct run *run, struct error *err)
 {
@@ -146,6 +158,8 @@ add_named(struct command *command, struct run *run, struct error *err)
 
                 if (!before)
                         return false;
+                if (is_taken(run, before))
+                        continue;
                 /* The name of a lineage means the successor that is on its way. */
                 if (order_state_is_open(before->state) && before->replaces) {
                         run_add(run, MOVE(before));

@@ -144,6 +144,10 @@ csr() {
         done_well show 1
         is '.state == "superseded"'
         [ "$(issued)" = 2 ]
+        # Named twice, it is renewed once.
+        done_well pin renew device-1 2 name:device-1
+        is '[.orders[] | .order, .replaces] == [3, 2]'
+        [ "$(issued)" = 3 ]
 }
 
 @test "list, show and due: by name, number, serial and ARN" {
