@@ -217,12 +217,16 @@ add_fish_text(struct buf *out, const char *text)
         buf_add_byte(out, '\'');
 }
 
-/* When this verb, and no other, stands on the line. */
+/* When this verb, and no other, stands on the line; NULL: no verb yet. */
 static void
 add_fish_condition(struct buf *out, const struct verb *verb)
 {
-        const char *second = strchr(verb->name, ' ');
+        const char *second = verb ? strchr(verb->name, ' ') : NULL;
 
+        if (!verb) {
+                buf_add_text(out, "__fish_use_subcommand");
+                return;
+        }
         buf_format(out, "'__fish_seen_subcommand_from %.*s; and ", (int)strcspn(verb->name, " "),
                    verb->name);
         if (second) {
@@ -260,6 +264,10 @@ static void
 add_fish(struct buf *out)
 {
         buf_add_text(out, "# fish completion for p11cert\n");
+        for (enum option_id id = 0; id < OPTIONS; id++) {
+                if (option_row(id)->group == GROUP_GLOBAL)
+                        add_fish_option(out, NULL, id);
+        }
         for (size_t i = 0; verb_at(i); i++) {
                 const struct verb *verb = verb_at(i);
                 CLEANUP(free_cleanup) char *first = verb_page(verb);

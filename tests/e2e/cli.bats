@@ -152,6 +152,15 @@ typed() {
         "$BUILD/p11cert" completion bash | bash -n
 }
 
+@test "fish completes global options in front of the verb, too" {
+        "$BUILD/p11cert" completion fish >"$SANDBOX/p11cert.fish"
+        grep -q "^complete -c p11cert -n __fish_use_subcommand -l output -x -a 'text json jsonl' " \
+                "$SANDBOX/p11cert.fish"
+        command -v fish >/dev/null || return 0
+        fish --no-config -c "source $SANDBOX/p11cert.fish; complete -C 'p11cert --output '" |
+                cut -f1 | grep -qx jsonl
+}
+
 @test "the PIN is asked for on the terminal, and not shown" {
         token_make
         typed "$PIN" "$BUILD/p11cert" key list --module "$MODULE" --token "$TOKEN"
