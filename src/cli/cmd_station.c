@@ -36,6 +36,7 @@ struct shift {
         struct secret officer;
         struct pin_source officer_source;
         struct station_rows *rows; /* of --manifest, or NULL */
+        struct self_renewal renewal;
 };
 
 static void
@@ -47,6 +48,7 @@ shift_clear(struct shift *shift)
         secret_clear(&shift->officer);
         pin_source_clear(&shift->officer_source);
         station_rows_free(shift->rows);
+        self_renewal_clear(&shift->renewal);
 }
 
 /* -- wishes ----------------------------------------------------------------------------------- */
@@ -206,6 +208,37 @@ static bool
 read_scan(void *context, char *line, size_t size)
 {
         return face_read(((struct shift *)context)->face, line, size);
+}
+
+/* -- the certificate that the station itself logs in with -------------------------------------- */
+
+static bool
+next_errand(void *context, struct order **order)
+{
+        struct shift *shift = context;
+        struct error err = { 0 };
+        char end[CLOCK_TEXT];
+
+        *order = self_renewal_next(&shift->renewal, &err);
+        if (err.kind == ERROR_NONE)
+                return *order != NULL;
+        CLEANUP(free_cleanup)
+        char *text = text_format("the station's own certificate ends on %s and cannot be renewed: "
+                                 "%s",
+                                 clock_format(shift->renewal.not_after, end), err.what);
+
+        face_event(shift->face, STATION_TROUBLE, 0, text);
+        return false;
+}
+
+static void
+errand_done(void *context, const struct order *order)
+{
+        struct shift *shift = context;
+        bool good = false;
+        CLEANUP(free_cleanup) char *text = self_renewal_done(&shift->renewal, order, &good);
+
+        face_event(shift->face, good ? STATION_NOTE : STATION_TROUBLE, 0, text);
 }
 
 /* -- what is said at the beginning ------------------------------------------------------------ */
@@ -441,12 +474,17 @@ go(void *context, const struct drive_options *drive, struct error *err)
                 .label = give_label,
                 .accept = accept_order,
                 .done = unit_done,
+                .errand = next_errand,
+                .errand_done = errand_done,
                 .tell = tell_face,
                 .draw = draw_face,
                 .scan = read_scan,
                 .context = shift,
         };
 
+        shift->renewal.station = option_flag(&shift->command->options, OPTION_ALLOW_SELF_RENEW)
+                                         ? drive->station
+                                         : NULL;
         round->options->drive = *drive;
         round->options->drive.ask = answer_with_pin;
         round->options->drive.ask_context = shift;
@@ -473,6 +511,8 @@ run_station(struct shift *shift, struct run *run, struct station_options *option
         CLEANUP(wishes_clear) struct wishes wishes = { 0 };
 
         wish_adopt_endpoint(&shift->command->options, &wishes);
+        shift->renewal.run = run;
+        shift->renewal.endpoint = wishes.endpoint;
         if (shift->rows)
                 station_rows_targets(shift->rows, &to);
         self_renew(run);

@@ -12,6 +12,7 @@
 
 enum {
         LOOK_EVERY_MS = 250,
+        ERRAND_EVERY_MS = 1000,
         HUNGRY_MS = 1000, /* a module for one thread at a time gets its look after that */
         FAILURES = 3,     /* sightings in a row, before a module is started anew */
         RESTART_FIRST_MS = 1000,
@@ -80,7 +81,8 @@ module_is_used(const struct station *station, const struct watch *watch)
                 if (unit->step == UNIT_MOVING && !bay_of(station, unit))
                         return true;
         }
-        return false;
+        return station->errand.moving &&
+               (!station->errand.module || strcmp(station->errand.module, path) == 0);
 }
 
 static void
@@ -190,6 +192,18 @@ take_sightings(struct station *station)
         }
 }
 
+void
+station_leave_token(struct station *station, char *module, char *uri)
+{
+        struct leaving *leaving = memory_new(1, sizeof(*leaving));
+
+        drive_leave_token(station->conductor, module, uri);
+        leaving->module = module;
+        leaving->uri = uri;
+        leaving->next = station->leaving;
+        station->leaving = leaving;
+}
+
 /* Sessions that are closed by now need not be counted any more. */
 static void
 settle_leaving(struct station *station)
@@ -237,6 +251,73 @@ hand_over(struct station *station, struct unit *unit, struct order **order)
         return true;
 }
 
+/* -- an order of the station itself ----------------------------------------------------------- */
+
+static bool
+module_lets_in(const struct station *station, const char *module)
+{
+        for (size_t i = 0; i < station->watch_count; i++) {
+                const struct watch *watch = &station->watches[i];
+
+                if ((!module || strcmp(watcher_module(watch->watcher), module) == 0) &&
+                    !watch_lets_in(watch))
+                        return false;
+        }
+        return true;
+}
+
+static bool
+run_errand(struct station *station, struct order **order)
+{
+        const struct station_user *user = station->user;
+        struct errand *errand = &station->errand;
+        int64_t now = clock_boot_ms();
+
+        if (!user->errand || errand->moving || station->finishing)
+                return false;
+        if (!errand->order && now - errand->asked_ms >= ERRAND_EVERY_MS) {
+                errand->asked_ms = now;
+                if (!user->errand(user->context, &errand->order))
+                        return false;
+        }
+        if (!errand->order)
+                return false;
+        const struct wishes *wishes = &errand->order->wishes;
+
+        if (!module_lets_in(station, wishes->module) ||
+            !drive_room(station->conductor, wishes->module, wishes->token_uri))
+                return false;
+        text_assign(&errand->name, wishes->name);
+        text_assign(&errand->module, wishes->module);
+        text_assign(&errand->uri, wishes->token_uri);
+        errand->moving = true;
+        *order = MOVE(errand->order);
+        return true;
+}
+
+/* False when it is a unit's. */
+static bool
+end_errand(struct station *station, const struct order *order)
+{
+        struct errand *errand = &station->errand;
+
+        if (!errand->moving || !text_equal(order->wishes.name, errand->name))
+                return false;
+        errand->moving = false;
+        station_leave_token(station, MOVE(errand->module), MOVE(errand->uri));
+        station->user->errand_done(station->user->context, order);
+        return true;
+}
+
+static void
+errand_clear(struct errand *errand)
+{
+        order_free(errand->order);
+        free(errand->name);
+        free(errand->module);
+        free(errand->uri);
+}
+
 static bool
 is_busy(const struct station *station)
 {
@@ -254,6 +335,8 @@ give_next(void *context, struct conductor *conductor, struct order **order)
 
         station->conductor = conductor;
         take_sightings(station);
+        if (run_errand(station, order))
+                return SUPPLY_ORDER;
         for (struct bay *bay = station->bays; bay; bay = bay->next) {
                 if (bay->present && bay->unit && bay->unit->step == UNIT_READY &&
                     watch_lets_in(bay->watch) && hand_over(station, bay->unit, order))
@@ -268,7 +351,10 @@ take_back(void *context, struct conductor *conductor, struct order *order)
         struct station *station = context;
 
         station->conductor = conductor;
-        unit_take_back(station, order);
+        if (end_errand(station, order))
+                order_free(order);
+        else
+                unit_take_back(station, order);
 }
 
 /* -- a turn ----------------------------------------------------------------------------------- */
@@ -466,6 +552,7 @@ station_clear(struct station *station)
                 free(refusal);
         }
         free(station->bay_views);
+        errand_clear(&station->errand);
         uri_free(station->filter);
         if (!drive_hangs())
                 queue_free(station->sightings);

@@ -109,6 +109,16 @@ struct station_user {
         /* A unit's order stands still: delivered, or with its error. */
         void (*done)(void *context, const struct order *order);
 
+        /*
+         * An order of the station itself, to be moved beside the units; asked once a second while
+         * none is under way, and not any more once the station is finishing.  False: there is none
+         * now.  May be NULL.
+         */
+        bool (*errand)(void *context, struct order **order);
+
+        /* It stands still: delivered, or with its error. */
+        void (*errand_done)(void *context, const struct order *order);
+
         /* One line an event.  `bay` is 0 where it concerns no reader. */
         void (*tell)(void *context, enum station_event event, unsigned bay, const char *text);
 

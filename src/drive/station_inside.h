@@ -99,6 +99,16 @@ struct leaving {
         char *uri;
 };
 
+/* An order of the station itself, which no unit stands for. */
+struct errand {
+        struct order *order; /* while it is not with the conductor */
+        bool moving;         /* it is */
+        char *name;
+        char *module;
+        char *uri;
+        int64_t asked_ms;
+};
+
 enum { RATE_MINUTES = 60 };
 
 struct station {
@@ -115,6 +125,7 @@ struct station {
         unsigned bay_count;
         struct unit *units;
         struct leaving *leaving;
+        struct errand errand;
         struct refusal *refusals;
 
         char scan[65];
@@ -139,6 +150,12 @@ struct station {
 
 void station_tell(const struct station *station, enum station_event event, unsigned bay,
                   const char *format, ...) PRINTF(4, 5);
+
+/*
+ * The lane of a token ends.  Its sessions are closed before the next token comes, and the module
+ * counts them until then.  The texts are taken over.
+ */
+void station_leave_token(struct station *station, char *module, char *uri);
 
 /* May one more certificate be asked for? */
 bool station_has_quota(const struct station *station);

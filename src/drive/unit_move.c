@@ -79,17 +79,10 @@ is_token_missing(enum error_kind kind)
         return kind == ERROR_TOKEN_ABSENT || kind == ERROR_TOKEN_REMOVED;
 }
 
-/* The sessions are closed before the next token comes; the module counts them until then. */
 static void
 leave_token(struct station *station, struct unit *unit)
 {
-        struct leaving *leaving = memory_new(1, sizeof(*leaving));
-
-        drive_leave_token(station->conductor, unit->lane_module, unit->lane_uri);
-        leaving->module = MOVE(unit->lane_module);
-        leaving->uri = MOVE(unit->lane_uri);
-        leaving->next = station->leaving;
-        station->leaving = leaving;
+        station_leave_token(station, MOVE(unit->lane_module), MOVE(unit->lane_uri));
 }
 
 /* What is in the ledger is taken up when its token is back; what is not begins anew then. */

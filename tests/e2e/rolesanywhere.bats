@@ -320,6 +320,50 @@ END
         [ "$(issued)" = $((issued_before + 1)) ]
 }
 
+@test "a station that runs on renews its own certificate beside its units, and logs in with the new one" {
+        local began took now tries=0 first status=0
+        token_make second
+        ANCHOR=$(admin rolesanywhere create-trust-anchor --name lasting --enabled --source \
+                "sourceType=AWS_ACM_PCA,sourceData={acmPcaArn=$CA_ARN}" \
+                --query trustAnchor.trustAnchorArn --output text)
+        ROLE=$(role_make lasting station-2)
+        PROFILE=$(admin rolesanywhere create-profile --name lasting --enabled --role-arns "$ROLE" \
+                --query profile.profileArn --output text)
+        began=$(date +%s%N)
+        done_well p11cert ca show --output json
+        took=$((($(date +%s%N) - began) / 1000000))
+        # A third of its time is left soon, but not before the station has begun.
+        now=$(date +%s)
+        as_limited
+        done_well issue --subject CN=station-2 --name lasting --validity 1d \
+                --not-before "$(date -u -d "@$((now - 2 * 86400 + 3 * (4 + took / 100)))" +%FT%TZ)"
+        first=$(fact .serial)
+        unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+        local self=(--rolesanywhere-trust-anchor "$ANCHOR" --rolesanywhere-profile "$PROFILE"
+                --rolesanywhere-role "$ROLE" --rolesanywhere-key "$STATION;object=lasting"
+                --rolesanywhere-chain none --rolesanywhere-pin-source "file:$SANDBOX/pin")
+        issued_before=$(issued)
+        "$BUILD/p11cert" --no-prompt station --token pkcs11:token=second --subject CN=unit-2 "${self[@]}" --allow-self-renew \
+                >/dev/null 2>"$SANDBOX/log" </dev/null 3>&- &
+        STATION_PID=$!
+        until grep -q 'station .*own certificate was renewed' "$SANDBOX/log" && grep -q 'OK .*unit-2' "$SANDBOX/log"; do
+                tries=$((tries + 1))
+                [ $tries -lt 600 ] || { cat "$SANDBOX/log"; return 1; }
+                sleep 0.1
+        done
+        kill -INT $STATION_PID
+        wait $STATION_PID || status=$?
+        [ $status = 0 ] || { cat "$SANDBOX/log"; return 1; }
+        # While it ran, and once.
+        grep -q 'Z  station   note     the station.s own certificate was renewed' "$SANDBOX/log"
+        [ "$(issued)" = $((issued_before + 2)) ]
+        output=$(show lasting)
+        is ".state == \"delivered\" and .serial != \"$first\""
+        done_well p11cert ca show --output json "${self[@]}"
+        sqlite3 "$SANDBOX/ca/localpca.db" "SELECT json FROM document WHERE kind = 'identity'" |
+                jq -r '.arn // empty' | grep -q "assumed-role/lasting/$(show lasting | jq -r .serial)\$"
+}
+
 @test "a request that no certificate signed is refused before its body is looked at" {
         done_well curl -sS -X POST "$ENDPOINT/sessions" -d 'nonsense'
         is '.message == "Missing Authentication Token"'
