@@ -327,9 +327,11 @@ decide_new(struct conductor *conductor, struct ride *ride)
 {
         struct order *order = ride->order;
         struct error err = { 0 };
+        /* A CSR is made without AWS; what the CA thinks of it, `submit` will hear. */
+        bool asks = order->wishes.ca_arn && !order->held;
         struct ca *ca = NULL;
 
-        if (order->wishes.ca_arn) {
+        if (asks) {
                 ca = need_ca(conductor, ride);
                 if (ride->deed == DEED_FINISH)
                         return;
@@ -339,7 +341,7 @@ decide_new(struct conductor *conductor, struct ride *ride)
                 ride_work(ride, WORK_LOOK);
                 return;
         }
-        if (order->wishes.ca_arn && !ca)
+        if (asks && !ca)
                 return;
         if ((ca && !settle_wishes(ride, ca, &err)) || !plan(conductor, ride, &err)) {
                 ride_stop(ride, &err);

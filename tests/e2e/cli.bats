@@ -277,6 +277,11 @@ typed() {
         mapfile -t options < <(token_options)
         AWS_PROFILE=nobody done_well p11cert csr "${options[@]}" --subject CN=device-1 "$SANDBOX/device-1.csr"
         openssl req -in "$SANDBOX/device-1.csr" -verify -noout
+        # Not even where it is known already which CA it is for.
+        done_well p11cert csr "${options[@]}" --subject CN=device-2 "$SANDBOX/device-2.csr" --output json \
+                --ca arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/8593d35d-b7f8-4a55-9600-6bdc17c50b4f \
+                --endpoint-url http://127.0.0.1:1
+        is '.state == "keyed" and .error == null'
 }
 
 @test "renew --due renews what is due, once; the rest of a batch goes on when one fails" {

@@ -92,6 +92,20 @@ a_held_order_stops_with_its_csr(void **state)
 }
 
 static void
+a_held_order_asks_nothing_of_its_ca(void **state)
+{
+        struct order *order = new_order("device-1");
+
+        (void)state;
+        order->held = true;
+        fake_ca.failures[FAKE_DESCRIBE].kind = ERROR_NETWORK;
+        run(order);
+        assert_stopped(ERROR_NONE, ORDER_KEYED);
+        assert_true(back->csr.len > 100);
+        assert_int_equal(fake_ca.counts[FAKE_DESCRIBE], 0);
+}
+
+static void
 without_waiting_it_stops_at_submitted_and_can_be_fetched(void **state)
 {
         (void)state;
@@ -683,6 +697,7 @@ main(void)
                 TEST(with_root_and_algorithm_two_operations_are_enough),
                 TEST(who_may_not_describe_learns_the_algorithm_from_the_ca_certificate),
                 TEST(a_held_order_stops_with_its_csr),
+                TEST(a_held_order_asks_nothing_of_its_ca),
                 TEST(without_waiting_it_stops_at_submitted_and_can_be_fetched),
                 TEST(a_certificate_that_is_not_ready_is_asked_for_again),
                 TEST(a_default_label_is_never_given_twice_on_a_token),
