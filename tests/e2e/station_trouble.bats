@@ -141,6 +141,48 @@ load station
         station_ends 0
 }
 
+# some_of LABEL…: these tokens, each or not as chance has it.
+some_of() {
+        local label
+        for label in "$@"; do [ $((RANDOM % 3)) = 0 ] || printf '%s ' "$label"; done
+}
+
+@test "killed at any moment while tokens come and go, each gets one key, one certificate and one order" {
+        local i label kills=${ROUNDS:-$([ -z "$SHORT" ] && echo 8 || echo 6)} words
+        localpca_again --latency 30ms --issue-delay 150ms
+        # Time passes where it matters.
+        BROKEN=('C_GenerateKeyPair delay_ms=150' 'C_Sign delay_ms=80' 'C_CreateObject delay_ms=150')
+        mapfile -t words < <(station_words)
+        for ((i = 0; i < kills; i++)); do
+                # shellcheck disable=SC2046
+                inserted $(some_of alpha beta gamma)
+                "${words[@]}" >>"$SANDBOX/answer" 2>>"$SANDBOX/log" </dev/null 3>&- &
+                STATION_PID=$!
+                sleep "0.$((RANDOM % 30 + 15))"
+                # shellcheck disable=SC2046
+                inserted $(some_of alpha beta gamma)
+                sleep "0.$((RANDOM % 30 + 10))"
+                kill -9 "$STATION_PID"
+                wait "$STATION_PID" 2>/dev/null || true
+        done
+        STATION_PID=
+        BROKEN=()
+        inserted alpha beta gamma
+        mapfile -t words < <(station_words --once)
+        run --separate-stderr "${words[@]}"
+        [ "$status" = 0 ] || [ "$status" = 3 ] || { cat "$SANDBOX/log"; echo "$stderr"; return 1; }
+        done_well p11cert list --output json
+        is '[.orders[] | select(.state == "delivered" and .maybe_duplicate == false)] | length == 3'
+        is '.orders | length == 3'
+        [ "$(issued)" = 3 ]
+        for label in alpha beta gamma; do
+                output=$(show "device-$label")
+                # SoftHSM, killed in the middle of a key, leaves objects without an id behind.
+                TOKEN_LABEL=$label one_of_each "$(fact .key.id)" -
+                TOKEN_LABEL=$label delivered
+        done
+}
+
 @test "hours of it leave nothing behind" {
         local i rounds=${ROUNDS:-$([ -z "$SHORT" ] && echo 8 || echo 5)} fds=0
         inserted
