@@ -18,9 +18,9 @@ teardown() {
         sandbox_clear
 }
 
-# take_session ROLE: its session in the environment, made by somebody else.
+# take_session ROLE PARAMETER…: its session in the environment, made by somebody else.
 take_session() {
-        sts AssumeRole RoleArn=$ROLE/"$1" RoleSessionName=by-hand >"$SANDBOX/session.xml"
+        sts AssumeRole RoleArn=$ROLE/"$1" RoleSessionName=by-hand "${@:2}" >"$SANDBOX/session.xml"
         AWS_ACCESS_KEY_ID=$(all AccessKeyId <"$SANDBOX/session.xml")
         AWS_SECRET_ACCESS_KEY=$(all SecretAccessKey <"$SANDBOX/session.xml")
         AWS_SESSION_TOKEN=$(all SessionToken <"$SANDBOX/session.xml")
@@ -60,6 +60,23 @@ take_session() {
         done_well issue --subject CN=device-3 --require-limited
         delivered
         [[ $stderr != *"note"*"session"* ]]
+}
+
+@test "a session policy that STS cannot pack beside the session's tags is told, and ends no order" {
+        role tagged "$(trusting arn:aws:iam::111122223333:user/localpca-admin |
+                jq -c '.Statement.Action = ["sts:AssumeRole", "sts:TagSession"]')" "$(allowing '*' '*')"
+        role inner "$(trusting $ROLE/tagged)" "$(allowing '*' '*')"
+        local tags=() i
+        for i in {1..28}; do
+                tags+=("Tags.member.$i.Key=tag-$i" "Tags.member.$i.Value=$(printf '%060d' "$i")"
+                        "TransitiveTagKeys.member.$i=tag-$i")
+        done
+        take_session tagged "${tags[@]}"
+        refused config 2 issue --subject CN=device-1 --role-arn $ROLE/inner
+        is '.error.aws.code == "PackedPolicyTooLarge" and (.error.next | contains("--no-narrow"))'
+        is '.order == null'
+        done_well issue --subject CN=device-1 --role-arn $ROLE/inner --no-narrow
+        delivered
 }
 
 @test "a role that may not be assumed, and one that there is not, are said with what has to be mended" {
