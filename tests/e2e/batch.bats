@@ -226,6 +226,34 @@ all_once() {
         [ "$(grep -c '^again  *AWS answers again' "$SANDBOX/err")" = 1 ]
 }
 
+@test "several sessions work on one token at the same time, where its module lets them" {
+        local rule
+        token_make
+        localpca_start
+        manifest_of 24
+        TOKEN_LABEL=first
+        # Long enough for calls to meet, however busy the machine is.
+        for rule in '' cant-lock; do
+                rm -f "$SANDBOX/counts"
+                break_with "${rule:-# as it is}" 'C_GenerateKeyPair delay_ms=100' 'C_Sign delay_ms=50'
+                done_well batch --sessions 4 --limit 12
+                is '.summary.delivered == 12'
+                [ "$(counted C_GenerateKeyPair)" = 12 ]
+                if [ -n "$rule" ]; then
+                        [ "$(counted concurrent)" = 0 ]
+                else
+                        [ "$(counted concurrent)" -ge 12 ] || { cat "$SANDBOX/counts"; return 1; }
+                fi
+        done
+        # Each order has its own key and certificate, and each key signs for its certificate.
+        [ "$(ids_of privkey | sort -u | wc -l)" = 24 ]
+        [ "$(ids_of privkey | sort)" = "$(ids_of cert | sort)" ]
+        [ "$(issued)" = 24 ]
+        mend
+        done_well p11cert verify --output json --pin-source "file:$SANDBOX/pin"
+        is '.orders | length == 24'
+}
+
 @test "JSON lines through a pipe, with a pattern for what the rows do not say" {
         token_make
         localpca_start
