@@ -258,6 +258,8 @@ main(int argc, char **argv)
         umask(077);
         streams_open();
         sigaction(SIGPIPE, &action, NULL);
+        /* A limit on the size of files is an error of write(), as a full disk is. */
+        sigaction(SIGXFSZ, &action, NULL);
         command.output = guess_output(argv + 1, count);
         if (run_words(&command, argv + 1, count, &err))
                 err = (struct error){ 0 };

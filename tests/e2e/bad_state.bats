@@ -205,6 +205,19 @@ teardown() {
         [ "$(issued)" = 1 ]
 }
 
+@test "a limit on the size of files is told as a full disk is, and nothing is lost by it" {
+        small_files() (
+                ulimit -f 64
+                issue "$@"
+        )
+        run --separate-stderr small_files --subject CN=device-1
+        is '.error.kind | IN("ledger-full", "disk-full")'
+        [ "$status" = 12 ] || [ "$status" = 1 ]
+        [ "$(issued)" = 0 ]
+        done_well issue --subject CN=device-1
+        delivered
+}
+
 @test "a folder for the files that is none, before anything is asked for" {
         echo >"$SANDBOX/file"
         refused file 1 issue --subject CN=device-1 --out "$SANDBOX/file"
