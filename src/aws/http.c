@@ -3,19 +3,25 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
-enum { MOST_HEADER_BYTES = 256 * 1024, IDLE_HANDLES = 8, MOST_KEPT = 128 };
+enum { MOST_HEADER_BYTES = 256 * 1024, IDLE_HANDLES = 8, MOST_KEPT = 128, EVENTS = 64 };
 
 struct http {
         CURLM *multi;
+        int epoll;      /* what curl wants to know of its sockets */
+        int64_t due_ms; /* when curl wants to be called without any (clock_boot_ms), 0: not */
         char *ca_file;
         struct exchange *under_way;
         size_t count;
+        size_t running;           /* of them; the others have ended */
         bool needs_alarm;         /* curl was built to time names out with SIGALRM: it must not */
         CURL *idle[IDLE_HANDLES]; /* handles to use again: they keep TLS sessions */
         size_t idle_count;
@@ -33,6 +39,82 @@ struct exchange {
         bool too_late; /* a lost connection was not replaced any more */
         char detail[CURL_ERROR_SIZE];
 };
+
+/* -- which sockets, and when --------------------------------------------------------------- */
+
+/* curl tells which of a socket's events it waits for (CURLMOPT_SOCKETFUNCTION). */
+static int
+watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
+{
+        struct http *http = context;
+        struct epoll_event event = { .data = { .fd = fd } };
+
+        (void)easy;
+        (void)known;
+        if (what == CURL_POLL_REMOVE) {
+                (void)epoll_ctl(http->epoll, EPOLL_CTL_DEL, fd, NULL);
+                return 0;
+        }
+        if (what & CURL_POLL_IN)
+                event.events |= EPOLLIN;
+        if (what & CURL_POLL_OUT)
+                event.events |= EPOLLOUT;
+        /* A number may have been closed and come back without a word. */
+        if (epoll_ctl(http->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ||
+            epoll_ctl(http->epoll, EPOLL_CTL_MOD, fd, &event) == 0)
+                return 0;
+        return -1;
+}
+
+/* CURLMOPT_TIMERFUNCTION */
+static int
+set_timer(CURLM *multi, long wait_ms, void *context)
+{
+        struct http *http = context;
+
+        (void)multi;
+        http->due_ms = wait_ms < 0 ? 0 : clock_boot_ms() + wait_ms;
+        return 0;
+}
+
+/* `fd` CURL_SOCKET_TIMEOUT: what is due. */
+static void
+run(struct http *http, curl_socket_t fd, int what)
+{
+        int running = 0;
+
+        curl_multi_socket_action(http->multi, fd, what, &running);
+        http->running = (size_t)running;
+}
+
+static void
+run_timer(struct http *http)
+{
+        if (!http->due_ms || clock_boot_ms() < http->due_ms)
+                return;
+        /* curl sets it anew where there is more to wait for. */
+        http->due_ms = 0;
+        run(http, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void
+run_sockets(struct http *http)
+{
+        struct epoll_event events[EVENTS];
+        int count = epoll_wait(http->epoll, events, EVENTS, 0);
+
+        for (int i = 0; i < count; i++) {
+                int what = 0;
+
+                if (events[i].events & EPOLLIN)
+                        what |= CURL_CSELECT_IN;
+                if (events[i].events & EPOLLOUT)
+                        what |= CURL_CSELECT_OUT;
+                if (events[i].events & (EPOLLERR | EPOLLHUP))
+                        what |= CURL_CSELECT_ERR;
+                run(http, events[i].data.fd, what);
+        }
+}
 
 struct http *
 http_open(const char *ca_file, struct error *err)
@@ -52,7 +134,18 @@ http_open(const char *ca_file, struct error *err)
                 error_set(err, ERROR_INTERNAL, "libcurl gives no handle");
                 return NULL;
         }
+        http->epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (http->epoll < 0) {
+                curl_multi_cleanup(http->multi);
+                free(http);
+                error_set(err, ERROR_INTERNAL, "the system has no descriptor left");
+                return NULL;
+        }
         http->ca_file = text_copy(ca_file);
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
         /* Else connections are closed whenever few calls are under way. */
         curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)MOST_KEPT);
         return http;
@@ -86,6 +179,7 @@ http_close(struct http *http)
         for (size_t i = 0; i < http->idle_count; i++)
                 curl_easy_cleanup(http->idle[i]);
         curl_multi_cleanup(http->multi);
+        close(http->epoll);
         free(http->ca_file);
         free(http);
 }
@@ -294,9 +388,7 @@ http_start(struct http *http, const struct http_request *request)
         http->count++;
         must(curl_multi_add_handle(http->multi, exchange->easy) == CURLM_OK);
         /* Out it goes at once, before the caller does something else. */
-        int running = 0;
-
-        curl_multi_perform(http->multi, &running);
+        run_timer(http);
 }
 
 /* -- moving and ending -------------------------------------------------------------------- */
@@ -304,15 +396,22 @@ http_start(struct http *http, const struct http_request *request)
 void
 http_wait(struct http *http, int fd, int timeout_ms)
 {
-        struct curl_waitfd extra = { .fd = fd, .events = CURL_WAIT_POLLIN };
-        int running = 0;
-        int ready = 0;
+        struct pollfd fds[2] = { { .fd = http->epoll, .events = POLLIN },
+                                 { .fd = fd, .events = POLLIN } };
+        int64_t wait = timeout_ms;
 
-        curl_multi_perform(http->multi, &running);
-        if ((size_t)running < http->count)
+        run_timer(http);
+        if (http->running < http->count)
                 return; /* something ended already */
-        curl_multi_poll(http->multi, fd >= 0 ? &extra : NULL, fd >= 0 ? 1 : 0, timeout_ms, &ready);
-        curl_multi_perform(http->multi, &running);
+        if (http->due_ms) {
+                int64_t due = http->due_ms - clock_boot_ms();
+
+                due = due < 0 ? 0 : due;
+                wait = wait < 0 || due < wait ? due : wait;
+        }
+        poll(fds, fd >= 0 ? 2 : 1, (int)wait);
+        run_sockets(http);
+        run_timer(http);
 }
 
 static enum http_outcome
