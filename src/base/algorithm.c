@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,10 +158,29 @@ hash_size(enum hash hash)
         return hashes[hash].size;
 }
 
+/* OpenSSL looks for the implementation each time, where it is not told which it found. */
+static const EVP_MD *
+fetched(enum hash hash)
+{
+        static _Atomic(EVP_MD *) found[HASHES];
+        EVP_MD *md = found[hash];
+        EVP_MD *other = NULL;
+
+        if (md)
+                return md;
+        md = EVP_MD_fetch(NULL, hashes[hash].name, NULL);
+        if (!md)
+                abort();
+        if (atomic_compare_exchange_strong(&found[hash], &other, md))
+                return md;
+        EVP_MD_free(md);
+        return other;
+}
+
 void
 hash_bytes(enum hash hash, struct view bytes, uint8_t out[64])
 {
-        if (EVP_Digest(bytes.data, bytes.len, out, NULL, hashes[hash].md(), NULL) != 1)
+        if (EVP_Digest(bytes.data, bytes.len, out, NULL, fetched(hash), NULL) != 1)
                 abort();
 }
 

@@ -126,12 +126,12 @@ buf_reserve(struct buf *buf, size_t more)
 {
         size_t capacity = buf->capacity ? buf->capacity : 64;
 
+        if (more < buf->capacity - buf->len)
+                return;
         if (more > SIZE_MAX / 4 - buf->len)
                 out_of_memory();
         while (capacity < buf->len + more + 1)
                 capacity *= 2;
-        if (capacity == buf->capacity)
-                return;
         buf->data = memory_grow(buf->data, capacity, 1);
         buf->capacity = capacity;
 }
@@ -155,7 +155,9 @@ buf_add_text(struct buf *buf, const char *text)
 void
 buf_add_byte(struct buf *buf, uint8_t byte)
 {
-        buf_add(buf, view_of(&byte, 1));
+        buf_reserve(buf, 1);
+        buf->data[buf->len++] = byte;
+        buf->data[buf->len] = '\0';
 }
 
 void
@@ -275,6 +277,7 @@ base64_decode(struct view text, struct buf *out, struct error *err)
         CLEANUP(buf_cleanup) struct buf bytes = { 0 };
         size_t padding = 0;
 
+        buf_reserve(&packed, text.len);
         for (size_t i = 0; i < text.len; i++) {
                 uint8_t c = text.data[i];
 

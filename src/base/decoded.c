@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/narrow.h"
+
 enum { LEAST = 32 };
 
 enum kind { KIND_KEY, KIND_CERTIFICATE, KIND_REQUEST };
@@ -203,6 +205,25 @@ decode_request(const unsigned char **at, size_t length)
         return request;
 }
 
+/* A key that the narrow context does not know is decoded in the end as anywhere else. */
+static X509 *
+decode_certificate(const unsigned char **at, size_t length)
+{
+        OSSL_LIB_CTX *narrow = narrow_context();
+        OSSL_LIB_CTX *before = narrow ? OSSL_LIB_CTX_set0_default(narrow) : NULL;
+        const unsigned char *start = *at;
+        X509 *certificate = d2i_X509(NULL, at, (long)length);
+
+        if (!narrow)
+                return certificate;
+        OSSL_LIB_CTX_set0_default(before);
+        if (!certificate || X509_get0_pubkey(certificate))
+                return certificate;
+        X509_free(certificate);
+        *at = start;
+        return d2i_X509(NULL, at, (long)length);
+}
+
 static void *
 decode(enum kind kind, struct view der)
 {
@@ -216,7 +237,7 @@ decode(enum kind kind, struct view der)
         else if (kind == KIND_KEY)
                 object = d2i_PUBKEY(NULL, &end, (long)der.len);
         else if (kind == KIND_CERTIFICATE)
-                object = d2i_X509(NULL, &end, (long)der.len);
+                object = decode_certificate(&end, der.len);
         else
                 object = decode_request(&end, der.len);
         good = object && end == der.data + der.len;

@@ -218,7 +218,8 @@ file_make_folder(const char *path, mode_t mode, struct error *err)
         CLEANUP(free_cleanup) char *part = text_copy(path);
         struct stat status;
 
-        if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        /* Mostly the last one alone is missing. */
+        if (mkdir(path, mode) == 0 || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
                 return true;
         for (char *slash = part + 1;; slash++) {
                 slash = strchr(slash, '/');

@@ -62,6 +62,52 @@ a_point_off_its_curve_is_no_key(void **state)
         EVP_PKEY_free(key);
 }
 
+static X509 *
+certificate_of(EVP_PKEY *key, struct buf *der)
+{
+        X509 *certificate = X509_new();
+        unsigned char *bytes = NULL;
+
+        assert_int_equal(X509_set_pubkey(certificate, key), 1);
+        X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+        X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+        assert_true(X509_sign(certificate, key,
+                              EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) > 0);
+        int length = i2d_X509(certificate, &bytes);
+
+        buf_set(der, view_of(bytes, (size_t)length));
+        OPENSSL_free(bytes);
+        return certificate;
+}
+
+/* Of kinds that are decoded the quick way, and of one that is not. */
+static void
+a_certificate_s_key_is_decoded_and_verifies(void **state)
+{
+        EVP_PKEY *made[] = { EVP_EC_gen("P-256"), EVP_EC_gen("P-384"), EVP_EC_gen("P-521"),
+                             EVP_RSA_gen(2048), EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LENGTH(made); i++) {
+                CLEANUP(buf_cleanup) struct buf der = { 0 };
+                X509 *certificate = certificate_of(made[i], &der);
+                X509 *decoded = decoded_certificate(view_buf(&der));
+
+                assert_non_null(decoded);
+                assert_int_equal(EVP_PKEY_eq(made[i], X509_get0_pubkey(decoded)), 1);
+                assert_int_equal(X509_verify(certificate, X509_get0_pubkey(decoded)), 1);
+                assert_int_equal(X509_verify(decoded, made[i]), 1);
+                der.data[der.len - 1] ^= 1;
+                X509 *wrong = decoded_certificate(view_buf(&der));
+
+                assert_true(!wrong || X509_verify(wrong, X509_get0_pubkey(decoded)) != 1);
+                X509_free(wrong);
+                X509_free(decoded);
+                X509_free(certificate);
+                EVP_PKEY_free(made[i]);
+        }
+}
+
 static void
 more_than_is_remembered_is_decoded_again(void **state)
 {
@@ -90,6 +136,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_key_is_the_same_however_it_is_decoded),
                 cmocka_unit_test(a_point_off_its_curve_is_no_key),
+                cmocka_unit_test(a_certificate_s_key_is_decoded_and_verifies),
                 cmocka_unit_test(more_than_is_remembered_is_decoded_again),
         };
 
