@@ -114,6 +114,74 @@ let_own_extensions_pass(int good, X509_STORE_CTX *context)
         return good || own;
 }
 
+/*
+ * The issuers whose path to the root was verified last, the lowest first: the same for every order
+ * of a CA, and an ECDSA signature takes 0.1 ms to verify.
+ */
+static _Thread_local STACK_OF(X509) * verified;
+
+static void
+remember_path(STACK_OF(X509) * path)
+{
+        sk_X509_pop_free(verified, X509_free);
+        verified = sk_X509_new_null();
+        for (int i = 1; verified && i < sk_X509_num(path); i++) {
+                if (X509_up_ref(sk_X509_value(path, i)) != 1 ||
+                    !sk_X509_push(verified, sk_X509_value(path, i)))
+                        abort();
+        }
+}
+
+static bool
+is_remembered(STACK_OF(X509) * path)
+{
+        if (!verified || sk_X509_num(path) != sk_X509_num(verified) + 1)
+                return false;
+        for (int i = 1; i < sk_X509_num(path); i++) {
+                if (X509_cmp(sk_X509_value(path, i), sk_X509_value(verified, i - 1)) != 0)
+                        return false;
+        }
+        return true;
+}
+
+static bool
+are_all_valid_now(X509_STORE_CTX *context, STACK_OF(X509) * path)
+{
+        const X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+
+        for (int i = 0; i < sk_X509_num(path); i++) {
+                const X509 *one = sk_X509_value(path, i);
+
+                if (X509_cmp_timeframe(param, X509_get0_notBefore(one), X509_get0_notAfter(one)))
+                        return false;
+        }
+        return true;
+}
+
+struct default_verify {
+        X509_STORE_CTX_verify_fn run;
+};
+
+/*
+ * Stands where OpenSSL verifies the signatures and dates of a path that it has built and checked
+ * (X509_STORE_CTX_set_verify()).  Whatever is not simply good is left to OpenSSL.
+ */
+static int
+verify_signatures(X509_STORE_CTX *context)
+{
+        STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(context);
+        const struct default_verify *openssl = X509_STORE_CTX_get_app_data(context);
+
+        if (sk_X509_num(path) > 1 && is_remembered(path) && are_all_valid_now(context, path) &&
+            X509_verify(sk_X509_value(path, 0), X509_get0_pubkey(sk_X509_value(path, 1))) == 1)
+                return 1;
+        ERR_clear_error();
+        if (openssl->run(context) != 1)
+                return 0;
+        remember_path(path);
+        return 1;
+}
+
 static bool
 verify(X509 *certificate, STACK_OF(X509) * chain, X509 *root, int64_t now, struct buf *path,
        struct error *err)
@@ -128,7 +196,11 @@ verify(X509 *certificate, STACK_OF(X509) * chain, X509 *root, int64_t now, struc
 
         X509_VERIFY_PARAM_set_time(param, (time_t)now);
         X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
+        struct default_verify openssl = { X509_STORE_CTX_get_verify(context) };
+
         X509_STORE_CTX_set_verify_cb(context, let_own_extensions_pass);
+        X509_STORE_CTX_set_verify(context, verify_signatures);
+        X509_STORE_CTX_set_app_data(context, &openssl);
         if (X509_verify_cert(context) != 1) {
                 int reason = X509_STORE_CTX_get_error(context);
 

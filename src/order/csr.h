@@ -16,8 +16,7 @@
  *
  * sign  signs `message` (not its digest) with `hash`; gives the signature as X.509 has it: ECDSA
  *       as DER SEQUENCE of r and s, RSA as PKCS #1 v1.5 block.
- * spki  of the key with which `sign` verifies each signature before it gives it out; empty: it does
- *       not
+ * spki  of the key that `sign` answers for: its signatures are not verified again.  Empty: for none
  */
 struct signer {
         void *context;
@@ -31,8 +30,8 @@ struct signer {
  * extended key usages and policies too, whatever the template will do with them.
  *
  * spki    DER; the public half of the signer's key
- * csr     out, DER; its own signature was verified with `spki` (catches a swapped token), by
- *         the signer where that does it with the same key
+ * csr     out, DER; its own signature was verified with `spki` (catches a swapped token), but
+ *         where the signer answers for that key
  * errors  those of the signer; ERROR_NOT_PROVED if the signature does not verify
  * time    as long as the signer takes
  */

@@ -280,7 +280,9 @@ more_than_sixteen_or_a_mebibyte_is_refused(void **state)
 
 /* -- chains and roots --------------------------------------------------------------------- */
 
-/* A root, two CAs below it and a leaf, in DER. */
+/* A root, two CAs below it and a leaf, in DER; the lower CA ends before all others. */
+enum { SCENE_LOWER_END = SCENE_NOW + 1000 };
+
 struct long_chain {
         struct buf root;
         struct buf upper;
@@ -301,6 +303,7 @@ long_chain_make(struct long_chain *chain)
         lower.key = keys.other;
         lower.issuer = scene.issuer.subject;
         lower.issuer_key = keys.issuer;
+        lower.not_after = SCENE_LOWER_END;
         scene.leaf.issuer = lower.subject;
         scene.leaf.issuer_key = keys.other;
         X509 *root = maker_sign(&scene.root);
@@ -393,6 +396,45 @@ only_the_pinned_root_is_trusted(void **state)
                                          SCENE_NOW, &path, &err),
                        err, ERROR_NOT_AS_ASKED);
         assert_int_equal(path.len, 0);
+}
+
+/* Whose signatures were verified is remembered, dates and the certificate itself are not. */
+static void
+a_path_that_was_verified_before_hides_nothing(void **state)
+{
+        CLEANUP(long_chain_cleanup) struct long_chain made = { 0 };
+        CLEANUP(buf_cleanup) struct buf chain = { 0 };
+        CLEANUP(buf_cleanup) struct buf path = { 0 };
+        struct error err = { 0 };
+        struct view root;
+
+        (void)state;
+        long_chain_make(&made);
+        root = view_buf(&made.root);
+        buf_add(&chain, view_buf(&made.lower));
+        buf_add(&chain, view_buf(&made.upper));
+        for (int round = 0; round < 2; round++) {
+                assert_done(certificate_chain(view_buf(&made.leaf), view_buf(&chain), root,
+                                              SCENE_NOW, &path, &err),
+                            err);
+                made.leaf.data[made.leaf.len - 1] ^= 1;
+                assert_refused(certificate_chain(view_buf(&made.leaf), view_buf(&chain), root,
+                                                 SCENE_NOW, &path, &err),
+                               err, ERROR_NOT_AS_ASKED);
+                made.leaf.data[made.leaf.len - 1] ^= 1;
+                assert_refused(certificate_chain(view_buf(&made.leaf), view_buf(&chain), root,
+                                                 SCENE_LOWER_END + 1, &path, &err),
+                               err, ERROR_NOT_AS_ASKED);
+                assert_non_null(strstr(err.what, "expired"));
+                assert_non_null(strstr(err.about, "Lower CA"));
+                err = (struct error){ 0 };
+                /* the same names, another signature above */
+                chain.data[made.lower.len - 1] ^= 1;
+                assert_refused(certificate_chain(view_buf(&made.leaf), view_buf(&chain), root,
+                                                 SCENE_NOW, &path, &err),
+                               err, ERROR_NOT_AS_ASKED);
+                chain.data[made.lower.len - 1] ^= 1;
+        }
 }
 
 static void
@@ -525,6 +567,7 @@ main(void)
                 cmocka_unit_test(more_than_sixteen_or_a_mebibyte_is_refused),
                 cmocka_unit_test(a_chain_in_any_order_gives_the_same_path),
                 cmocka_unit_test(only_the_pinned_root_is_trusted),
+                cmocka_unit_test(a_path_that_was_verified_before_hides_nothing),
                 cmocka_unit_test(a_chain_of_more_than_sixteen_is_refused),
                 cmocka_unit_test(a_certificate_of_the_root_itself_has_an_empty_path),
                 cmocka_unit_test(the_same_root_has_the_same_key_and_name),
