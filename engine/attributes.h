@@ -70,6 +70,13 @@ struct view curve_oid(enum key_type type);
  * holds; false if it cannot be read or is none of our types. */
 bool spki_read(struct token *token, CK_OBJECT_HANDLE object, enum key_type *type, struct buf *spki);
 
+/*
+ * Is the object's public key this one, of a type that is known?  One attribute tells: the point or
+ * the modulus.  False: it cannot be read.
+ */
+bool spki_compare(struct token *token, CK_OBJECT_HANDLE object, enum key_type type,
+                  struct view spki, bool *same);
+
 /* The type of any key object; KEY_NONE for types that are not ours or cannot be told. */
 enum key_type object_key_type(struct token *token, CK_OBJECT_HANDLE object);
 

@@ -64,7 +64,8 @@ struct token {
         CK_STATE state; /* of the session, right after the login */
         bool read_only; /* the token takes no read/write session */
         struct token_facts facts;
-        unsigned epoch; /* counts reopenings: handles of an earlier one are stale */
+        int64_t checked_ms; /* when token_check() found it last (clock_boot_ms) */
+        unsigned epoch;     /* counts reopenings: handles of an earlier one are stale */
 
         bool wants_login;
         struct secret pin; /* kept for re-logins and always-authenticate keys */
@@ -77,6 +78,8 @@ struct token {
         CK_MECHANISM_TYPE *mechanisms; /* read once */
         CK_ULONG mechanism_count;
         bool mechanisms_known;
+        /* a signature of that kind was verified since the token was opened */
+        bool signs[KEY_TYPES][HASHES];
         int rung[2]; /* the rung of the ladder that worked: RSA, EC; -1 none yet */
         struct glance glance;
         unsigned writes; /* objects made: a vague failure after them suggests a full token */
@@ -98,6 +101,13 @@ bool token_error(struct token *token, struct error *err, CK_RV rv, const char *d
  * and others may log us out: it is then opened anew, once.
  */
 bool token_revive(struct token *token, struct error *err) MUST_CHECK;
+
+/*
+ * token_check(), where that was not done just now: within CHECK_LASTS_MS nobody swaps a token.  For
+ * what only reads or signs; a write looks again every time.
+ */
+enum { CHECK_LASTS_MS = 100 };
+bool token_check_lately(struct token *token, struct error *err) MUST_CHECK;
 
 /* token_check() and token_revive(), and may it be written to? */
 bool token_may_write(struct token *token, struct error *err) MUST_CHECK;

@@ -270,23 +270,22 @@ is_lost(struct key *key, struct error *err)
 bool
 key_check(struct key *key, struct view spki, struct error *err)
 {
-        CLEANUP(buf_cleanup) struct buf now = { 0 };
         CLEANUP(buf_cleanup) struct buf signature = { 0 };
-        enum key_type type = KEY_NONE;
+        bool same = false;
 
         if (key->home)
                 return (view_equal(view_buf(&key->spki), spki) || is_lost(key, err)) &&
                        key_sign(key, key_type_hash(key->type), view_text("p11cert test signature"),
                                 &signature, err);
-        if (!token_check(key->token, err) || !token_revive(key->token, err) ||
+        if (!token_check_lately(key->token, err) || !token_revive(key->token, err) ||
             !key_refresh(key, err))
                 return false;
         if (!view_equal(view_buf(&key->spki), spki))
                 return is_lost(key, err);
         if ((key->public_handle != CK_NO_HANDLE &&
-             spki_read(key->token, key->public_handle, &type, &now)) ||
-            spki_read(key->token, key->private_handle, &type, &now))
-                return view_equal(view_buf(&now), spki) || is_lost(key, err);
+             spki_compare(key->token, key->public_handle, key->type, spki, &same)) ||
+            spki_compare(key->token, key->private_handle, key->type, spki, &same))
+                return same || is_lost(key, err);
         /* The signature is verified with the public key before it is handed out. */
         return key_sign(key, key_type_hash(key->type), view_text("p11cert test signature"),
                         &signature, err);

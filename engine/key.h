@@ -99,9 +99,16 @@ bool key_sign(struct key *key, enum hash hash, struct view message, struct buf *
               struct error *err) MUST_CHECK;
 
 /*
- * Is this still the key of that public key?  Serial number and public key are read again from the
- * token (where the public key cannot be read, a test signature is made).  ERROR_TOKEN_SWAPPED,
- * ERROR_TOKEN_REMOVED, ERROR_KEY_LOST.
+ * The same for a signature that somebody else verifies before it counts, as a CA does a request's:
+ * here only the first of each kind (key type and hash) is verified after the token was opened.
+ */
+bool key_sign_for_verifier(struct key *key, enum hash hash, struct view message,
+                           struct buf *signature, struct error *err) MUST_CHECK;
+
+/*
+ * Is this still the key of that public key?  Its point or modulus is read again from the token
+ * (where it cannot be read, a test signature is made), and the serial number where it was not read
+ * in the last tenth of a second.  ERROR_TOKEN_SWAPPED, ERROR_TOKEN_REMOVED, ERROR_KEY_LOST.
  */
 bool key_check(struct key *key, struct view spki, struct error *err) MUST_CHECK;
 

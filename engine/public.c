@@ -210,6 +210,25 @@ spki_read(struct token *token, CK_OBJECT_HANDLE object, enum key_type *type, str
         return done;
 }
 
+bool
+spki_compare(struct token *token, CK_OBJECT_HANDLE object, enum key_type type, struct view spki,
+             bool *same)
+{
+        CLEANUP(buf_cleanup) struct buf value = { 0 };
+        struct view key;
+
+        if (!attribute_read(token, object, key_type_is_ec(type) ? CKA_EC_POINT : CKA_MODULUS,
+                            &value))
+                return false;
+        key = view_buf(&value);
+        if (key_type_is_ec(type) && !unwrap_point(type, key, &key))
+                return false;
+        while (!key_type_is_ec(type) && key.len > 1 && key.data[0] == 0)
+                key = view_of(key.data + 1, key.len - 1);
+        *same = key.len && memmem(spki.data, spki.len, key.data, key.len);
+        return true;
+}
+
 enum key_type
 object_key_type(struct token *token, CK_OBJECT_HANDLE object)
 {

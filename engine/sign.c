@@ -203,9 +203,27 @@ sign_somehow(struct key *key, enum hash hash, struct view message, uint8_t *out,
         return rv;
 }
 
+/* What is to be signed, and whether the signature has to be verified here. */
+struct task {
+        enum hash hash;
+        struct view message;
+        bool must_verify;
+};
+
+static bool
+is_good(struct key *key, const struct task *task, struct view signature)
+{
+        bool *known = &key->token->signs[key->type][task->hash];
+
+        if (!task->must_verify && *known)
+                return true;
+        *known = verifies(key, task->hash, task->message, signature);
+        return *known;
+}
+
 /* One attempt, with handles that are valid.  `*lost` says that the session was what failed. */
 static bool
-attempt(struct key *key, enum hash hash, struct view message, struct buf *signature, bool *lost,
+attempt(struct key *key, const struct task *task, struct buf *signature, bool *lost,
         struct error *err)
 {
         uint8_t raw[SIGNATURE_MOST];
@@ -214,9 +232,9 @@ attempt(struct key *key, enum hash hash, struct view message, struct buf *signat
         struct error login = { 0 };
         CK_RV rv;
 
-        if (!sign_mechanism_exists(key->token, key->type, hash))
-                return has_not(key, hash, err);
-        rv = sign_somehow(key, hash, message, raw, &length, &login);
+        if (!sign_mechanism_exists(key->token, key->type, task->hash))
+                return has_not(key, task->hash, err);
+        rv = sign_somehow(key, task->hash, task->message, raw, &length, &login);
         if (login.kind != ERROR_NONE) {
                 *err = login;
                 return false;
@@ -235,7 +253,7 @@ attempt(struct key *key, enum hash hash, struct view message, struct buf *signat
                                  "the token made a signature of %lu bytes, "
                                  "which no %s key does",
                                  length, key_type_name(key->type));
-        if (!verifies(key, hash, message, view_buf(&made))) {
+        if (!is_good(key, task, view_buf(&made))) {
                 error_set(err, ERROR_KEY_LOST,
                           "the token signed with another key than the one on record");
                 return error_advise(err, "the token was swapped, or initialised anew; order the "
@@ -249,21 +267,22 @@ bool
 key_sign_once(struct key *key, enum hash hash, struct view message, struct buf *signature,
               struct error *err)
 {
+        const struct task task = { .hash = hash, .message = message, .must_verify = true };
         bool lost = false;
 
-        return attempt(key, hash, message, signature, &lost, err);
+        return attempt(key, &task, signature, &lost, err);
 }
 
 /* The same promise for a key that OpenSSL reaches. */
 static bool
-sign_by_openssl(const struct key *key, enum hash hash, struct view message, struct buf *signature,
+sign_by_openssl(const struct key *key, const struct task *task, struct buf *signature,
                 struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf made = { 0 };
 
-        if (!openssl_key_sign(key, hash, message, &made, err))
+        if (!openssl_key_sign(key, task->hash, task->message, &made, err))
                 return false;
-        if (!verifies(key, hash, message, view_buf(&made))) {
+        if (!verifies(key, task->hash, task->message, view_buf(&made))) {
                 error_set(err, ERROR_KEY_LOST, "the key's signature is not that of its public key");
                 return error_about(err, "key %s", key->uri);
         }
@@ -271,24 +290,41 @@ sign_by_openssl(const struct key *key, enum hash hash, struct view message, stru
         return true;
 }
 
-bool
-key_sign(struct key *key, enum hash hash, struct view message, struct buf *signature,
-         struct error *err)
+static bool
+sign_task(struct key *key, const struct task *task, struct buf *signature, struct error *err)
 {
         bool lost = false;
 
         if (key->home)
-                return sign_by_openssl(key, hash, message, signature, err);
+                return sign_by_openssl(key, task, signature, err);
         if (!key_refresh(key, err))
                 return error_about(err, "key %s", key->uri);
-        if (attempt(key, hash, message, signature, &lost, err))
+        if (attempt(key, task, signature, &lost, err))
                 return true;
         /* Sessions closed by somebody else (a reset, another library), or a failure that says
          * nothing: once more on a new one. */
         if (!lost || !key->token->wants_login)
                 return error_about(err, "key %s", key->uri);
         if (token_reopen(key->token, err) && key_refresh(key, err) &&
-            attempt(key, hash, message, signature, &lost, err))
+            attempt(key, task, signature, &lost, err))
                 return true;
         return error_about(err, "key %s", key->uri);
+}
+
+bool
+key_sign(struct key *key, enum hash hash, struct view message, struct buf *signature,
+         struct error *err)
+{
+        const struct task task = { .hash = hash, .message = message, .must_verify = true };
+
+        return sign_task(key, &task, signature, err);
+}
+
+bool
+key_sign_for_verifier(struct key *key, enum hash hash, struct view message, struct buf *signature,
+                      struct error *err)
+{
+        const struct task task = { .hash = hash, .message = message };
+
+        return sign_task(key, &task, signature, err);
 }

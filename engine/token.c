@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 /* -- choosing one token ------------------------------------------------------------------- */
 
 /* More than this many are not listed in an error. */
@@ -376,6 +378,7 @@ token_check(struct token *token, struct error *err)
 {
         struct token_facts now = { 0 };
 
+        token->checked_ms = 0;
         if (!read_slot(token, &now, err))
                 return false;
         bool same = is_same_token(&token->facts, &now);
@@ -387,12 +390,20 @@ token_check(struct token *token, struct error *err)
                         return false;
                 same = is_same_token(&token->facts, &now);
         }
-        if (!same)
+        if (!same) {
                 is_swapped(token, &now, err);
-        else
+        } else {
                 token->facts.write_protected = now.write_protected;
+                token->checked_ms = clock_boot_ms();
+        }
         token_facts_clear(&now);
         return same;
+}
+
+bool
+token_check_lately(struct token *token, struct error *err)
+{
+        return clock_boot_ms() - token->checked_ms < CHECK_LASTS_MS || token_check(token, err);
 }
 
 bool
@@ -462,6 +473,7 @@ token_reopen(struct token *token, struct error *err)
         if (found) {
                 close_session(token);
                 token->read_only = false;
+                memset(token->signs, 0, sizeof(token->signs));
                 token->epoch++;
                 found = start(token, err);
         }

@@ -730,12 +730,16 @@ wrapped_C_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_length
                CK_BYTE_PTR signature, CK_ULONG_PTR length)
 {
         struct call call = begin(CALL_C_Sign, ABOUT_SESSION, session);
+        CK_RV rv;
 
         if (call.answers)
                 return end(&call, call.rv);
         if (session_wants_login(session))
                 return end(&call, refuse_signature(session, data, data_length));
-        return end(&call, module.real->C_Sign(session, data, data_length, signature, length));
+        rv = module.real->C_Sign(session, data, data_length, signature, length);
+        if (rv == CKR_OK && signature && rule_first(RULE_WRONG_SIGNATURE, &call))
+                signature[*length - 1] ^= 1;
+        return end(&call, rv);
 }
 
 static CK_RV

@@ -176,6 +176,7 @@ static const struct {
         [RULE_CANT_LOCK] = { "cant-lock" },
         [RULE_ALWAYS_AUTHENTICATE] = { "always-authenticate" },
         [RULE_BARE_POINT] = { "bare-point" },
+        [RULE_WRONG_SIGNATURE] = { "wrong-signature" },
         [RULE_SHOW_OBJECT] = { "show-object" },
 };
 

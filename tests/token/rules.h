@@ -22,6 +22,7 @@
  *     cant-lock                          C_Initialize with CKF_OS_LOCKING_OK: CKR_CANT_LOCK
  *     always-authenticate                every signature wants a context-specific login
  *     bare-point                         CKA_EC_POINT without the OCTET STRING around it
+ *     wrong-signature                    C_Sign's answer has a bit flipped
  *     show-object                        C_FindObjects finds one, whatever is asked for
  *
  * To all of them: `token=LABEL` limits the rule to one token, `token=-` to blank ones.  To calls:
@@ -91,6 +92,7 @@ enum rule_kind {
         RULE_CANT_LOCK,
         RULE_ALWAYS_AUTHENTICATE,
         RULE_BARE_POINT,
+        RULE_WRONG_SIGNATURE,
         RULE_SHOW_OBJECT,
         RULE_KINDS
 };
