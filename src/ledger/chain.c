@@ -15,11 +15,26 @@
 /* What the first link follows. */
 static const char origin[] = "p11cert ledger, chain 1";
 
+struct big_endian {
+        uint8_t bytes[8];
+};
+
+static struct big_endian
+big_endian(uint64_t number)
+{
+        struct big_endian out;
+
+        for (int i = 7; i >= 0; i--, number >>= 8)
+                out.bytes[i] = (uint8_t)number;
+        return out;
+}
+
 static void
 encode_length(struct buf *out, uint64_t number)
 {
-        for (int shift = 56; shift >= 0; shift -= 8)
-                buf_add_byte(out, (uint8_t)(number >> shift));
+        struct big_endian bytes = big_endian(number);
+
+        buf_add(out, view_of(bytes.bytes, sizeof(bytes.bytes)));
 }
 
 void
@@ -35,13 +50,10 @@ chain_encode(struct buf *out, const char *name, char type, struct view value)
 void
 chain_encode_number(struct buf *out, const char *name, int64_t value)
 {
-        struct buf bytes = { 0 };
+        struct big_endian bytes = big_endian((uint64_t)value);
 
-        if (!value)
-                return;
-        encode_length(&bytes, (uint64_t)value);
-        chain_encode(out, name, 'n', view_buf(&bytes));
-        buf_clear(&bytes);
+        if (value)
+                chain_encode(out, name, 'n', view_of(bytes.bytes, sizeof(bytes.bytes)));
 }
 
 static void
@@ -61,22 +73,20 @@ link_digest(struct view previous, int64_t seq, const struct link *link, uint8_t 
 
 /* The last link's number and digest; 0 and the origin's when there is none. */
 static bool
-last_link(struct ledger *ledger, int64_t *seq, uint8_t digest[32], struct error *err)
+read_tip(struct ledger *ledger, struct error *err)
 {
-        CLEANUP(sql_release)
-        sqlite3_stmt *statement =
-                sql_cached(ledger, SQL_LINK_LAST,
-                           "SELECT seq, digest FROM facts ORDER BY seq DESC LIMIT 1", err);
+        CLEANUP(sql_release) sqlite3_stmt *statement = NULL;
         bool row;
 
+        if (ledger->tip.known)
+                return true;
+        statement = sql_cached(ledger, SQL_LINK_LAST,
+                               "SELECT seq, digest FROM facts ORDER BY seq DESC LIMIT 1", err);
         if (!statement || !sql_row(ledger, statement, "read the chain", &row, err))
                 return false;
-        *seq = 0;
-        sha256(view_text(origin), digest);
-        if (row) {
-                *seq = sqlite3_column_int64(statement, 0);
-                sha256(sql_column(statement, 1), digest);
-        }
+        ledger->tip.seq = row ? sqlite3_column_int64(statement, 0) : 0;
+        sha256(row ? sql_column(statement, 1) : view_text(origin), ledger->tip.follows);
+        ledger->tip.known = true;
         return true;
 }
 
@@ -84,19 +94,21 @@ bool
 chain_add(struct ledger *ledger, const struct link *link, struct error *err)
 {
         CLEANUP(sql_release) sqlite3_stmt *statement = NULL;
-        uint8_t previous[32], digest[32];
+        uint8_t digest[32];
         int64_t seq;
 
-        if (!last_link(ledger, &seq, previous, err))
+        assert(ledger->turn);
+        if (!read_tip(ledger, err))
                 return false;
-        link_digest(view_of(previous, sizeof(previous)), seq + 1, link, digest);
+        seq = ledger->tip.seq + 1;
+        link_digest(view_of(ledger->tip.follows, sizeof(ledger->tip.follows)), seq, link, digest);
         statement = sql_cached(ledger, SQL_LINK_ADD,
                                "INSERT INTO facts (seq, order_number, subject, at, fact, content,"
                                " digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                                err);
         if (!statement)
                 return false;
-        sqlite3_bind_int64(statement, 1, seq + 1);
+        sqlite3_bind_int64(statement, 1, seq);
         if (link->order)
                 sqlite3_bind_int64(statement, 2, link->order);
         sql_bind_text(statement, 3, link->subject);
@@ -104,7 +116,11 @@ chain_add(struct ledger *ledger, const struct link *link, struct error *err)
         sql_bind_text(statement, 5, link->fact);
         sql_bind_view(statement, 6, view_of(link->content, sizeof(link->content)));
         sql_bind_view(statement, 7, view_of(digest, sizeof(digest)));
-        return sql_run(ledger, statement, "record a fact", err);
+        if (!sql_run(ledger, statement, "record a fact", err))
+                return false;
+        ledger->tip.seq = seq;
+        sha256(view_of(digest, sizeof(digest)), ledger->tip.follows);
+        return true;
 }
 
 /* -- verifying ----------------------------------------------------------------------------------

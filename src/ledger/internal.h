@@ -50,6 +50,11 @@ struct ledger {
         char *lock_path;
         int lock_fd; /* -1: this process does not move orders */
         bool read_only;
+        struct {
+                bool known; /* in this turn: nobody else adds links while it lasts */
+                int64_t seq;
+                uint8_t follows[32]; /* what the next link's digest covers */
+        } tip;                       /* of the chain */
         bool turn;         /* between ledger_begin() and a commit that succeeded, or a rollback */
         struct error lost; /* why the turn that the caller believes in is gone */
         sqlite3_stmt *statements[SQL_STATEMENTS];

@@ -14,6 +14,7 @@ ledger_begin(struct ledger *ledger, struct error *err)
 
         assert(!ledger_in_turn(ledger) && !ledger->read_only);
         ledger->turn = false;
+        ledger->tip.known = false;
         begin = sql_cached(ledger, SQL_BEGIN, "BEGIN IMMEDIATE", err);
         if (!begin || !sql_run(ledger, begin, "begin a turn in the ledger", err))
                 return false;
@@ -44,6 +45,7 @@ void
 ledger_rollback(struct ledger *ledger)
 {
         ledger->turn = false;
+        ledger->tip.known = false;
         if (!sqlite3_get_autocommit(ledger->db))
                 sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
 }
