@@ -6,6 +6,7 @@
 #include "drive/conductor.h"
 #include "drive/deliver.h"
 #include "order/cert.h"
+#include "order/csr.h"
 #include "order/pem.h"
 
 enum {
@@ -116,6 +117,13 @@ start_afresh(struct ride *ride)
 }
 
 static void
+apply_csr(struct ride *ride, struct work *work)
+{
+        buf_set(&ride->order->csr, view_buf(&work->csr));
+        ride_note(ride, ORDER_KEYED, "csr-signed", EVENT_CSR);
+}
+
+static void
 apply_key(struct ride *ride, struct work *work)
 {
         ride->recovered = true;
@@ -126,6 +134,8 @@ apply_key(struct ride *ride, struct work *work)
         take_key(ride->order, work);
         note_evidence(ride);
         ride_note(ride, ORDER_KEYED, "keyed", EVENT_KEYED);
+        if (work->csr.len)
+                apply_csr(ride, work);
 }
 
 static void
@@ -142,8 +152,7 @@ apply_done_work(struct ride *ride, struct work *work)
                 apply_key(ride, work);
                 return;
         case WORK_CSR:
-                buf_set(&order->csr, view_buf(&work->csr));
-                ride_note(ride, ORDER_KEYED, "csr-signed", EVENT_CSR);
+                apply_csr(ride, work);
                 return;
         case WORK_DELIVER:
                 ride->delivered = true;
@@ -193,6 +202,9 @@ ride_apply_work(struct conductor *conductor, struct ride *ride, struct work *wor
                         conductor_tell(conductor, EVENT_TOKEN, order, order->token.uri);
                 return;
         }
+        /* The key was made, only its request could not be signed. */
+        if (work->kind == WORK_KEY && work->have_key)
+                apply_key(ride, work);
         /* The token may be another one when it is opened again. */
         text_assign(&ride->lane->known.uri, NULL);
         if (order->number)
@@ -227,6 +239,31 @@ wait_out(struct conductor *conductor, struct ride *ride, const struct error *err
         return true;
 }
 
+/*
+ * Was it the token that made the CA refuse the request?  The signatures of requests are not all
+ * verified when they are made.
+ */
+static void
+blame_token(const struct order *order, struct error *err)
+{
+        CLEANUP(buf_cleanup) struct buf csr = { 0 };
+        CLEANUP(buf_cleanup) struct buf spki = { 0 };
+        struct wishes wishes = { 0 };
+        struct error found = { 0 };
+        bool good;
+
+        if (strcmp(err->aws.code, "MalformedCSRException") != 0 || order->wishes.csr_given)
+                return;
+        good = csr_read(view_buf(&order->csr), &csr, &spki, &wishes, &found);
+        wishes_clear(&wishes);
+        if (good)
+                return;
+        error_set(err, ERROR_KEY_LOST, "the token's signature of the request is wrong: %s",
+                  found.what);
+        error_advise(err, "look at the token with its own tool, and order the certificate "
+                          "again with a new key");
+}
+
 static void
 stop_over_reply(struct conductor *conductor, struct ride *ride, const struct aws_reply *reply)
 {
@@ -234,6 +271,7 @@ stop_over_reply(struct conductor *conductor, struct ride *ride, const struct aws
 
         if (wait_out(conductor, ride, &err))
                 return;
+        blame_token(ride->order, &err);
         error_about(&err, "order %lld '%s'", (long long)ride->order->number,
                     ride->order->wishes.name);
         ride_stop(ride, &err);
@@ -428,21 +466,21 @@ ride_apply_reply(struct conductor *conductor, struct ride *ride, const struct aw
  * serial number is still what it is revoked by.
  */
 static bool
-note_certificate(struct order *order, struct error *err)
+note_certificate(struct ride *ride, struct error *err)
 {
-        struct certificate_facts facts = { 0 };
+        struct order *order = ride->order;
+        struct certificate_facts *facts = &ride->certificate;
         struct error broken = { 0 };
 
-        if (!certificate_facts_read(view_buf(&order->certificate), &facts, &broken)) {
+        if (!certificate_facts_read(view_buf(&order->certificate), facts, &broken)) {
                 free(order->serial);
                 order->serial = certificate_serial(view_buf(&order->certificate));
                 return error_set(err, ERROR_NOT_AS_ASKED,
                                  "the certificate is not what was asked for: %s", broken.what);
         }
-        text_assign(&order->serial, facts.serial);
-        text_assign(&order->fingerprint, facts.fingerprint);
-        order_note_dates(order, facts.not_before, facts.not_after);
-        certificate_facts_clear(&facts);
+        text_assign(&order->serial, facts->serial);
+        text_assign(&order->fingerprint, facts->fingerprint);
+        order_note_dates(order, facts->not_before, facts->not_after);
         return true;
 }
 
@@ -565,7 +603,7 @@ ride_judge(struct conductor *conductor, struct ride *ride, struct ca *ca)
                 .issuer = &issuer,
                 .now = clock_now() + offset,
         };
-        bool noted = note_certificate(order, &broken);
+        bool noted = note_certificate(ride, &broken);
         bool good = certificate_judge(&order->wishes, view_buf(&order->certificate), &expected,
                                       &path, &found, &err);
 

@@ -23,7 +23,7 @@ enum {
         FIRST_WINDOW = 8,  /* the same until a first certificate was issued */
         TURN_MS = 200,     /* a turn waits at most this long, so that signals are seen */
         MANY_RIDES = 16,   /* from here on turns are at least this far apart: */
-        LEAST_TURN_MS = 8,
+        LEAST_TURN_MS = 16,
         SPARE_BYTES = 4 << 20, /* of memory that goes back to the system no sooner */
         DECODED = 768,         /* keys, requests and certificates of what is in flight */
         FLUSHED_ALONE = 2,     /* orders whose files are flushed one by one */
@@ -143,6 +143,7 @@ ride_free(struct conductor *conductor, struct ride *ride)
                 ride->lane->rides--;
         order_free(ride->order);
         order_free(ride->predecessor);
+        certificate_facts_clear(&ride->certificate);
         free(ride->notes);
         free(ride);
 }
@@ -378,14 +379,21 @@ give_work(struct conductor *conductor, struct ride *ride)
         ride->worker = worker;
         ride->deed = DEED_NONE;
         work = work_new(ride->work_kind, ride_tag(ride), ride->order);
-        /* Read here, where it was decoded when it was judged: the token is not to wait for that. */
-        if (ride->work_kind == WORK_DELIVER &&
-            !certificate_facts_read(view_buf(&ride->order->certificate), &work->facts, &err)) {
+        /* A resume has not judged it.  Read here: the token is not to wait for that. */
+        if (ride->work_kind == WORK_DELIVER && !ride->certificate.serial &&
+            !certificate_facts_read(view_buf(&ride->order->certificate), &ride->certificate,
+                                    &err)) {
                 work_free(work);
                 ride_stop(ride, &err);
                 return;
         }
+        if (ride->work_kind == WORK_DELIVER) {
+                work->facts = ride->certificate;
+                ride->certificate = (struct certificate_facts){ 0 };
+        }
         work->hold = ride->hold;
+        work->last = ride->work_kind == WORK_DELIVER && !ride->order->replaces &&
+                     !ride->order->wishes.prove;
         work->may_reload = lane->worker_count == 1 && !lane_shares_module(conductor->lanes, lane);
         if (ride->work_kind == WORK_RETIRE)
                 buf_set(&work->old_certificate, view_buf(&ride->predecessor->certificate));

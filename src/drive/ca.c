@@ -37,6 +37,7 @@ ca_list_free(struct ca *list)
                 free(ca->arn);
                 pca_authority_clear(&ca->facts);
                 buf_clear(&ca->own);
+                certificate_facts_clear(&ca->read);
                 buf_clear(&ca->chain);
                 buf_clear(&ca->root);
                 free(ca);
@@ -141,10 +142,15 @@ read_certificate(struct ca *ca, struct view body, struct error *err)
         CLEANUP(buf_cleanup) struct buf own = { 0 };
         CLEANUP(buf_cleanup) struct buf chain = { 0 };
         CLEANUP(buf_cleanup) struct buf last = { 0 };
+        struct error ignored = { 0 };
 
         if (!pca_read_get_ca_certificate(body, &own, &chain, err) ||
             !certificates_read(view_buf(&own), &ca->own, NULL, err))
                 return false;
+        if (!certificate_facts_read(view_buf(&ca->own), &ca->read, &ignored)) {
+                log_debug("ca-certificate-not-read", "ca=%s what=%s", ca->arn, ignored.what);
+                ca->read.path_length = -1;
+        }
         if (chain.len && !certificates_read(view_buf(&chain), &last, &ca->chain, err))
                 return false;
         if (chain.len) {
@@ -263,14 +269,8 @@ algorithm_of_own_key(const struct ca *ca)
                 [KEY_RSA_3072] = "RSA_3072",
                 [KEY_RSA_4096] = "RSA_4096",
         };
-        struct certificate_facts facts = { 0 };
-        struct error ignored = { 0 };
+        const char *name = algorithms[ca->read.key_type];
 
-        if (!ca->own.len || !certificate_facts_read(view_buf(&ca->own), &facts, &ignored))
-                return NULL;
-        const char *name = algorithms[facts.key_type];
-
-        certificate_facts_clear(&facts);
         return name ? pca_signing_algorithm(name, NULL) : NULL;
 }
 
@@ -301,22 +301,20 @@ ca_signing_algorithm(const struct ca *ca, struct error *err)
 int64_t
 ca_not_after(const struct ca *ca)
 {
-        struct certificate_facts facts = { 0 };
-        struct error ignored = { 0 };
-        int64_t not_after = ca->facts.not_after;
-
-        if (!not_after && ca->own.len &&
-            certificate_facts_read(view_buf(&ca->own), &facts, &ignored)) {
-                not_after = facts.not_after;
-                certificate_facts_clear(&facts);
-        }
-        return not_after;
+        return ca->facts.not_after ? ca->facts.not_after : ca->read.not_after;
 }
 
 bool
 ca_is_short_lived(const struct ca *ca)
 {
         return text_equal(ca->facts.usage_mode, "SHORT_LIVED_CERTIFICATE");
+}
+
+static void
+issuer_facts_add(struct issuer_facts *issuer, const struct certificate_facts *own)
+{
+        issuer->has_path_length = own->path_length >= 0;
+        issuer->path_length = own->path_length;
 }
 
 void
@@ -327,8 +325,7 @@ issuer_facts_add_own(struct issuer_facts *issuer, struct view own)
 
         if (!own.len || !certificate_facts_read(own, &facts, &ignored))
                 return;
-        issuer->has_path_length = facts.path_length >= 0;
-        issuer->path_length = facts.path_length;
+        issuer_facts_add(issuer, &facts);
         certificate_facts_clear(&facts);
 }
 
@@ -339,6 +336,7 @@ ca_issuer_facts(const struct ca *ca)
 
         facts.described = ca->describe.state == KNOWLEDGE_KNOWN;
         facts.not_after = ca_not_after(ca);
-        issuer_facts_add_own(&facts, view_buf(&ca->own));
+        if (ca->own.len)
+                issuer_facts_add(&facts, &ca->read);
         return facts;
 }

@@ -7,6 +7,7 @@
 #include "aws/client.h"
 #include "aws/pca.h"
 #include "drive/batch.h"
+#include "order/cert.h"
 #include "order/issuer.h"
 
 enum knowledge {
@@ -32,6 +33,7 @@ struct ca {
 
         struct ca_question certificate; /* GetCertificateAuthorityCertificate */
         struct buf own;                 /* the issuing certificate, DER */
+        struct certificate_facts read;  /* what it says; empty where it cannot be read */
         struct buf chain;               /* the issuers above it, root last, concatenated DER */
 
         int64_t issue_ms; /* from ARN to certificate, as lately seen; 0: at once, or not known */

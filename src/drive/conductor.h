@@ -54,6 +54,8 @@ struct ride {
         bool unflushed;   /* files were written that are not on the disk yet */
         bool files_fresh; /* they were written and read back in this run */
 
+        struct certificate_facts certificate; /* read when it was judged; or empty */
+
         bool looked;       /* WORK_LOOK came back */
         bool foretold;     /* what the CA will make of it was looked at in this run */
         bool recovered;    /* WORK_RECOVER came back */

@@ -16,7 +16,7 @@
 enum work_kind {
         WORK_LOOK, /* before PLANNED: is the token there, is the given id free, is the key there */
         WORK_RECOVER, /* a PLANNED order after a crash: adopt or destroy what carries its id */
-        WORK_KEY,     /* make the key pair */
+        WORK_KEY,     /* make the key pair, and at once what WORK_CSR does */
         WORK_CSR,     /* build the CSR and have the token sign it */
         WORK_DELIVER, /* test signature; certificate written and read back */
         WORK_RETIRE,  /* destroy the certificate object that a successor replaced */
@@ -35,6 +35,7 @@ struct work {
         /* inputs */
         const struct order *order;
         struct hold *hold;              /* in and out: the worker makes, changes and drops it */
+        bool last;                      /* nothing follows it: the handle is dropped */
         bool may_reload;                /* nobody else uses the module: it may be loaded anew */
         struct buf old_certificate;     /* WORK_RETIRE: DER */
         struct certificate_facts facts; /* WORK_DELIVER: of the order's certificate */

@@ -187,17 +187,45 @@ resumes() {
         done
 }
 
-@test "another token in its place is noticed before anything is written to it" {
-        break_with 'change-serial=0123456789ABCDEF on=C_GenerateKeyPair'
-        run --separate-stderr issue --subject CN=device-1
-        [ "$status" = 6 ]
-        is '.error.kind | IN("token-swapped", "token-removed")'
-        break_with 'change-serial=0123456789ABCDEF on=C_Sign after=1'
+swapped_during() {
+        break_with "change-serial=0123456789ABCDEF $1"
         run --separate-stderr issue --subject CN=device-1
         [ "$status" = 6 ]
         is '.error.kind | IN("token-swapped", "token-removed")'
         [ -z "$(ids_of cert)" ]
         resumes
+}
+
+@test "another token in its place is noticed before anything is written to it" {
+        swapped_during on=C_GenerateKeyPair
+}
+
+@test "another token in its place is noticed after the certificate was issued" {
+        swapped_during 'on=C_Sign after=1'
+}
+
+batch_of_two() {
+        printf '%s\n' name,subject device-2,CN=device-2 device-3,CN=device-3 >"$SANDBOX/units.csv"
+        run --separate-stderr p11cert batch "$SANDBOX/units.csv" --ca "$CA_ARN" \
+                --endpoint-url "$ENDPOINT" --token "$TOKEN" --module "$MODULE" \
+                --pin-source "file:$SANDBOX/pin" "$@"
+}
+
+@test "a wrong signature by the token is told as that, also when it is the CA that finds it" {
+        break_with wrong-signature
+        refused key-lost 1 issue --subject CN=device-1
+        # Of a batch the first request is verified here, the others by the CA.
+        break_with 'wrong-signature on=C_Sign after=1 count=1'
+        batch_of_two
+        [ "$status" != 0 ]
+        [[ $stderr == *"signature of the request is wrong"* ]]
+        mend
+        batch_of_two --retry-failed
+        [ "$status" = 0 ]
+        # A test signature is always verified.
+        break_with 'wrong-signature on=C_Sign after=1'
+        refused key-lost 1 issue --subject CN=device-4
+        [ "$(ids_of cert | wc -l)" = 2 ]
 }
 
 @test "a token that was initialised again between two steps: the key is lost, and that is final" {
