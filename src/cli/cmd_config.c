@@ -23,6 +23,18 @@ static const char *const group_heads[] = {
 };
 static_assert(ARRAY_LENGTH(group_heads) == GROUPS, "a head for every group");
 
+/* What a key may be set to without changing anything; "" where the default is no value. */
+static const char *
+value_of_default(const struct option_row *row)
+{
+        if (!row->argument)
+                return "no";
+        if (!row->fallback || strchr(row->fallback, ' ') || text_starts(row->fallback, "--") ||
+            text_starts(row->fallback, "STATE/"))
+                return "";
+        return row->fallback;
+}
+
 /* Every key that the general part takes, commented out, with its help. */
 static void
 write_template(struct buf *out)
@@ -38,8 +50,7 @@ write_template(struct buf *out)
                         if (row->group != group || !(row->scope & SCOPE_GENERAL))
                                 continue;
                         buf_format(out, "# %s\n#%s = %s\n", row->help, row->name,
-                                   row->fallback && !strchr(row->fallback, ' ') ? row->fallback
-                                                                                : "");
+                                   value_of_default(row));
                 }
         }
         buf_add_text(out, "\n# -- Wishes that --cert-profile NAME takes; all of the above but the "

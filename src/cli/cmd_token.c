@@ -8,6 +8,7 @@
 #include "cli/show.h"
 #include "cli/tokens.h"
 #include "cli/verbs.h"
+#include "drive/batch.h"
 #include "engine/key.h"
 #include "engine/uri.h"
 #include "order/cert.h"
@@ -245,11 +246,22 @@ add_object(struct command *command, cJSON *array, const struct object_facts *obj
         show_fact(&command->text, "type", object->key_type);
 }
 
+static void
+objects_seen_cleanup(struct objects_seen **seen)
+{
+        if (!drive_hangs()) {
+                objects_free((*seen)->list, (*seen)->count);
+                buf_clear(&(*seen)->id);
+                free((*seen)->label);
+        }
+        inquiry_free(seen);
+}
+
 static bool
 list_objects(struct command *command, const char *kind, const char *plural, bool log_in,
              struct error *err)
 {
-        CLEANUP(inquiry_free) struct objects_seen *seen = memory_new(1, sizeof(*seen));
+        CLEANUP(objects_seen_cleanup) struct objects_seen *seen = memory_new(1, sizeof(*seen));
         const char *id = option_text(&command->options, OPTION_ID);
 
         seen->kind = kind;
@@ -267,9 +279,6 @@ list_objects(struct command *command, const char *kind, const char *plural, bool
                 add_object(command, array, &seen->list[i]);
         if (!seen->count)
                 command_say(command, "there are no %s on the token", plural);
-        objects_free(seen->list, seen->count);
-        buf_clear(&seen->id);
-        free(seen->label);
         return true;
 }
 

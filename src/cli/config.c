@@ -228,6 +228,25 @@ given_before(const struct reading *reading, enum option_id id)
         return NULL;
 }
 
+/* "~/" in front of a path or behind "file:" is the home, as the shell has it on the command line.
+ */
+static char *
+expand_home(enum option_id id, const char *text)
+{
+        static const char *const paths[] = { "FILE", "DIR", "PATH", "PROGRAM" };
+        const char *argument = option_row(id)->argument ? option_row(id)->argument : "";
+        const char *home = getenv("HOME");
+        bool source = strcmp(argument, "SOURCE") == 0 && text_starts(text, "file:");
+        const char *path = text + (source ? strlen("file:") : 0);
+        bool expands = source;
+
+        for (size_t i = 0; i < ARRAY_LENGTH(paths); i++)
+                expands = expands || strcmp(argument, paths[i]) == 0;
+        if (!expands || !text_starts(path, "~/") || !home || home[0] != '/')
+                return text_copy(text);
+        return text_format("%.*s%s%s", (int)(path - text), text, home, path + 1);
+}
+
 static void
 add_entry(struct reading *reading, enum option_id id, const char *text)
 {
@@ -247,7 +266,7 @@ add_entry(struct reading *reading, enum option_id id, const char *text)
         config->entries[config->count++] = (struct config_entry){
                 .profile = text_copy(reading->profile),
                 .id = id,
-                .text = text_copy(text),
+                .text = expand_home(id, text),
                 .where = where_of(reading),
         };
 }

@@ -243,6 +243,8 @@ csr() {
         grep -q "$id" <<<"$output"
         done_well pin cert list --module "$MODULE" --token "$TOKEN"
         grep -q "$id" <<<"$output"
+        refused token-absent 6 p11cert cert list --module "$MODULE" --token pkcs11:token=other --id 01 \
+                --label device-1 --output json
 }
 
 @test "doctor finds nothing wrong where nothing is, changes nothing, and says what to mend" {
@@ -261,6 +263,20 @@ csr() {
         delivered
         run p11cert config init
         [ "$status" != 0 ]
+        # What stands there as a default is one: without its '#' it changes nothing.
+        sed -E '/^#rolesanywhere-/d; s/^#([a-z-]+ = .)/\1/' "$HOME/.config/p11cert/config" >"$SANDBOX/all"
+        grep -q '^file-mode = 0600' "$SANDBOX/all"
+        P11CERT_CONFIG=$SANDBOX/all done_well p11cert config check
+}
+
+@test "a configuration may name what is at home: paths begin with ~/ there as on the command line" {
+        printf '%s\n' 'state = ~/orders' 'pin-source = file:~/pin' "module = $MODULE" >"$SANDBOX/config"
+        cp "$SANDBOX/pin" "$HOME/pin"
+        unset P11CERT_STATE
+        done_well p11cert -c "$SANDBOX/config" issue --output json --subject CN=device-1 --token "$TOKEN" \
+                --ca "$CA_ARN" --endpoint-url "$ENDPOINT"
+        delivered
+        is ".files.certificate == \"$HOME/orders/certificates/device-1/certificate.pem\""
 }
 
 @test "the hash chain holds, and shows what was changed behind its back" {
