@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "cli/recorded.h"
 
-enum { CHECK_HOURS = 24, HOUR_S = 60 * 60, SKEW_S = 5 * 60 };
-
 /* -- what is known ------------------------------------------------------------------------ */
 
 /* "by the check of 2026-11-27T00:00:00Z …": what they may, in the words of the record. */
@@ -86,16 +84,6 @@ advise_check(const struct caller *caller, const char *ca, const struct narrow_to
                             buf_text(&command));
 }
 
-/* Policies change, and a clock that was set back makes nothing younger. */
-static bool
-is_too_old(const struct command *command, const struct recorded *recorded, int64_t now)
-{
-        int64_t most_ms = option_span(&command->options, OPTION_LIMITED_WITHIN,
-                                      (int64_t)CHECK_HOURS * HOUR_S * 1000);
-
-        return now - recorded->at > most_ms / 1000 || recorded->at > now + SKEW_S;
-}
-
 static bool
 hold_against(const struct command *command, const struct recorded *recorded,
              const struct caller *caller, const struct narrow_to *to, struct error *err)
@@ -119,7 +107,7 @@ hold_against(const struct command *command, const struct recorded *recorded,
                 return error_advise(err, "take from its policies what it need not do, then check "
                                          "it again");
         }
-        if (is_too_old(command, recorded, clock_now())) {
+        if (recorded_is_old(recorded, &command->options, clock_now())) {
                 what = text_format("that this identity is limited was found on %s, which is not "
                                    "within --limited-within (%s)",
                                    clock_format(recorded->at, when),

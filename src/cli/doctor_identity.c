@@ -34,16 +34,20 @@ add_record(struct checkup *checkup, const struct recorded *recorded)
         const char *by = recorded_text(recorded, "by");
         char when[CLOCK_TEXT];
         bool limited = strcmp(recorded->verdict, "limited") == 0;
+        bool old = recorded_is_old(recorded, &checkup->command->options, clock_now());
 
         clock_format(recorded->at, when);
         CLEANUP(free_cleanup)
-        char *detail = text_format("%s by the check of %s (%s)%s%s", recorded->verdict, when,
-                                   by ? by : "?", *may ? "; it may " : "", may);
+        char *detail = text_format("%s by the check of %s (%s)%s%s%s", recorded->verdict, when,
+                                   by ? by : "?", *may ? "; it may " : "", may,
+                                   old ? ", which is too old for --require-limited" : "");
         CLEANUP(free_cleanup)
         char *next = text_format("leave it %s and no more, then check it again", needed);
 
-        checkup_add(checkup, "limits", limited ? RESULT_OK : RESULT_WARN, detail,
-                    limited ? NULL : next);
+        checkup_add(checkup, "limits", limited && !old ? RESULT_OK : RESULT_WARN, detail,
+                    !limited ? next
+                    : old    ? advice
+                             : NULL);
 }
 
 static void

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CHECK_HOURS = 24, HOUR_S = 60 * 60, SKEW_S = 5 * 60 };
+
 void
 recorded_clear(struct recorded *recorded)
 {
@@ -104,4 +106,14 @@ const char *
 recorded_text(const struct recorded *recorded, const char *member)
 {
         return member_text(recorded->facts, member);
+}
+
+/* Policies change, and a clock that was set back makes nothing younger. */
+bool
+recorded_is_old(const struct recorded *recorded, const struct options *options, int64_t now)
+{
+        int64_t most_ms =
+                option_span(options, OPTION_LIMITED_WITHIN, (int64_t)CHECK_HOURS * HOUR_S * 1000);
+
+        return now - recorded->at > most_ms / 1000 || recorded->at > now + SKEW_S;
 }

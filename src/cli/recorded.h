@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "cli/caller.h"
+#include "cli/options.h"
 #include "ledger/ledger.h"
 
 /*
@@ -33,6 +34,9 @@ bool recorded_of_key(struct ledger *ledger, const char *access_key_id, struct re
 
 /* Was it checked for this CA, and (where one is given) this template? */
 bool recorded_covers(const struct recorded *recorded, const char *ca_arn, const char *template_arn);
+
+/* Is it older than --limited-within lets it be? */
+bool recorded_is_old(const struct recorded *recorded, const struct options *options, int64_t now);
 
 /* A list of the record as text, ", " between; "" when it is empty.  The caller frees. */
 char *recorded_list(const struct recorded *recorded, const char *member);

@@ -14,7 +14,7 @@ SOFTHSM=/usr/lib/softhsm/libsofthsm2.so
 BREAKABLE=$BUILD/tests/token/.libs/breakable.so
 PIN=1234
 # How long the long ones are; read before sandbox_make clears the environment.
-SHORT=${P11CERT_SHORT:-} SOAK=${P11CERT_SOAK:-} ROUNDS=${P11CERT_STATION_ROUNDS:-}
+SHORT=${P11CERT_SHORT:-} SOAK=${P11CERT_SOAK:-} ROUNDS=${P11CERT_STATION_ROUNDS:-} KILLS=${P11CERT_KILLS:-}
 export LC_ALL=C.UTF-8 SOFTHSM
 
 # -- the sandbox ---------------------------------------------------------------------------------

@@ -271,6 +271,8 @@ denied() {
         refused identity-not-limited 9 issue --profile station-7 --subject CN=d-2 --require-limited
         is '.order == null and (.error.what | contains("not within --limited-within (24h)")) and
                 (.error.next | contains("identity check"))'
+        run --separate-stderr p11cert doctor --profile station-7 --endpoint-url "$ENDPOINT" --ca "$CA_ARN" --output json
+        is '.checks[] | select(.name == "limits") | .result == "warn" and (.detail | contains("too old"))'
         done_well issue --profile station-7 --subject CN=d-2 --require-limited --limited-within 2d
         refused usage 2 issue --profile station-7 --subject CN=d-2 --require-limited --limited-within 0
         sqlite3 "$P11CERT_STATE/ledger.db" 'UPDATE identities SET at = at + 49 * 3600'

@@ -111,6 +111,8 @@ load station
         LOCALPCA_PORT=${ENDPOINT##*:} localpca_start
         says 'OK +device-alpha: delivered'
         logged 'AWS answers again'
+        # However often it was tried in between.
+        [ "$(grep -c 'next try at' "$SANDBOX/log")" = 1 ]
         kill -INT "$STATION_PID"
         station_ends 0
         [ "$(issued)" = 1 ]
