@@ -336,6 +336,28 @@ a_file_of_a_newer_version_is_refused_and_left_as_it_is(void **state)
         assert_true(view_equal(view_buf(&before), view_buf(&after)));
 }
 
+/* Tables, indices and columns, in any order. */
+static char *
+shape_of(const char *state)
+{
+        static const char question[] =
+                "SELECT group_concat(what, ' ') FROM (SELECT s.type || ':' || s.name || ':' ||"
+                " ifnull(c.name || ' ' || c.type || c.\"notnull\", '') AS what FROM sqlite_schema s"
+                " LEFT JOIN pragma_table_info(s.name) c ORDER BY what)";
+        CLEANUP(free_cleanup) char *path = database_path(state);
+        sqlite3_stmt *statement = NULL;
+        sqlite3 *db = NULL;
+        char *text;
+
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_prepare_v2(db, question, -1, &statement, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+        text = text_copy((const char *)sqlite3_column_text(statement, 0));
+        sqlite3_finalize(statement);
+        sqlite3_close(db);
+        return text;
+}
+
 /* What the first version wrote has none of the later columns; its digests have to hold. */
 static void
 a_file_of_the_first_version_is_brought_up_to_date_and_still_proves_itself(void **state)
@@ -348,6 +370,8 @@ a_file_of_the_first_version_is_brought_up_to_date_and_still_proves_itself(void *
 
         assert_done(ledger_insert(ledger, order, NOW, &err), err);
         ledger_close(ledger);
+        CLEANUP(free_cleanup) char *fresh = shape_of(*state);
+
         execute(*state, "ALTER TABLE orders DROP COLUMN extensions;"
                         "ALTER TABLE orders DROP COLUMN path_length;"
                         "ALTER TABLE orders DROP COLUMN csr_hash;"
@@ -364,7 +388,9 @@ a_file_of_the_first_version_is_brought_up_to_date_and_still_proves_itself(void *
                         "ALTER TABLE orders DROP COLUMN differences;"
                         "PRAGMA user_version = 1");
         CLEANUP(close_cleanup) struct ledger *again = open_ledger(*state);
+        CLEANUP(free_cleanup) char *migrated = shape_of(*state);
 
+        assert_string_equal(migrated, fresh);
         back = ledger_get(again, order->number, &err);
         assert_done(back, err);
         assert_orders_equal(back, order);
