@@ -2,7 +2,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/provider.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,51 +176,42 @@ key_on_curve(struct view spki)
         return key;
 }
 
+static void *
+decode_x509(enum kind kind, const unsigned char **at, size_t length)
+{
+        return kind == KIND_REQUEST ? (void *)d2i_X509_REQ(NULL, at, (long)length)
+                                    : (void *)d2i_X509(NULL, at, (long)length);
+}
+
+static bool
+has_key(enum kind kind, void *object)
+{
+        return kind == KIND_REQUEST || X509_get0_pubkey(object);
+}
+
 /*
- * OpenSSL decodes the key of a request with it, which takes longer than all the rest, and nobody
- * looks at that.  In a context that knows no algorithm it finds none to do it with; that is the
- * thread's default one for so long, and the request does not keep it.
+ * With the key that is in it, for which OpenSSL looks in the thread's default context.  A
+ * certificate's of a kind that the narrow one does not know is decoded as anywhere else in the end;
+ * nobody looks at a request's.
  */
-static OSSL_LIB_CTX *bare;
-
-static void
-make_bare(void)
-{
-        bare = OSSL_LIB_CTX_new();
-        if (!bare || !OSSL_PROVIDER_load(bare, "null"))
-                abort();
-}
-
-static X509_REQ *
-decode_request(const unsigned char **at, size_t length)
-{
-        static pthread_once_t made = PTHREAD_ONCE_INIT;
-
-        pthread_once(&made, make_bare);
-        OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(bare);
-        X509_REQ *request = d2i_X509_REQ(NULL, at, (long)length);
-
-        OSSL_LIB_CTX_set0_default(before);
-        return request;
-}
-
-/* A key that the narrow context does not know is decoded in the end as anywhere else. */
-static X509 *
-decode_certificate(const unsigned char **at, size_t length)
+static void *
+decode_with_key(enum kind kind, const unsigned char **at, size_t length)
 {
         OSSL_LIB_CTX *narrow = narrow_context();
-        OSSL_LIB_CTX *before = narrow ? OSSL_LIB_CTX_set0_default(narrow) : NULL;
         const unsigned char *start = *at;
-        X509 *certificate = d2i_X509(NULL, at, (long)length);
+        OSSL_LIB_CTX *before;
+        void *object;
 
         if (!narrow)
-                return certificate;
+                return decode_x509(kind, at, length);
+        before = OSSL_LIB_CTX_set0_default(narrow);
+        object = decode_x509(kind, at, length);
         OSSL_LIB_CTX_set0_default(before);
-        if (!certificate || X509_get0_pubkey(certificate))
-                return certificate;
-        X509_free(certificate);
+        if (!object || has_key(kind, object))
+                return object;
+        X509_free(object);
         *at = start;
-        return d2i_X509(NULL, at, (long)length);
+        return decode_x509(kind, at, length);
 }
 
 static void *
@@ -236,10 +226,8 @@ decode(enum kind kind, struct view der)
                 end += der.len;
         else if (kind == KIND_KEY)
                 object = d2i_PUBKEY(NULL, &end, (long)der.len);
-        else if (kind == KIND_CERTIFICATE)
-                object = decode_certificate(&end, der.len);
         else
-                object = decode_request(&end, der.len);
+                object = decode_with_key(kind, &end, der.len);
         good = object && end == der.data + der.len;
         /* What OpenSSL writes is DER: BER that merely decodes does not come out the same. */
         if (good && kind == KIND_CERTIFICATE) {
