@@ -305,10 +305,12 @@ sign_task(struct key *key, const struct task *task, struct buf *signature, struc
          * nothing: once more on a new one. */
         if (!lost || !key->token->wants_login)
                 return error_about(err, "key %s", key->uri);
-        if (token_reopen(key->token, err) && key_refresh(key, err) &&
-            attempt(key, task, signature, &lost, err))
-                return true;
-        return error_about(err, "key %s", key->uri);
+        if (!token_reopen(key->token, err) || !key_refresh(key, err) ||
+            !attempt(key, task, signature, &lost, err))
+                return error_about(err, "key %s", key->uri);
+        /* What went wrong the first time is nobody's error. */
+        *err = (struct error){ 0 };
+        return true;
 }
 
 bool

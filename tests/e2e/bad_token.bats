@@ -196,6 +196,16 @@ swapped_during() {
         resumes
 }
 
+@test "a call that fails once is made again, and the order goes on as if nothing had been" {
+        local rule
+        for rule in 'C_SignInit rv=CKR_GENERAL_ERROR' 'C_Sign rv=CKR_SESSION_CLOSED' \
+                'C_Sign rv=CKR_GENERAL_ERROR after=1' 'C_CreateObject rv=CKR_FUNCTION_FAILED'; do
+                break_with "$rule count=1"
+                done_well issue --subject CN=device-1 --name "device-$((++number))"
+                delivered
+        done
+}
+
 @test "another token in its place is noticed before anything is written to it" {
         swapped_during on=C_GenerateKeyPair
 }

@@ -286,6 +286,7 @@ a_session_that_somebody_closed_is_opened_again(void **state)
         for (size_t i = 0; i < ARRAY_LENGTH(losses); i++) {
                 rules(losses[i]);
                 assert_done(signs(key, &err), err);
+                assert_int_equal(err.kind, ERROR_NONE);
         }
         key_free(key);
 }
@@ -329,6 +330,7 @@ a_failure_that_says_nothing_is_tried_once_more(void **state)
         assert_done(key, err);
         rules("C_Sign rv=CKR_GENERAL_ERROR count=1");
         assert_done(signs(key, &err), err);
+        assert_int_equal(err.kind, ERROR_NONE);
         rules("C_CreateObject rv=CKR_FUNCTION_FAILED count=1");
         assert_done(token_write_certificate(token, bytes, bytes, bytes, bytes, key_id(key), "l",
                                             &err),
