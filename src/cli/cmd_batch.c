@@ -276,9 +276,9 @@ verdict(const struct batch_rows *rows, struct error *err)
                 error_about(err, "%s", rows->first.about);
                 if (rows->first.next[0])
                         error_advise(err,
-                                     "%s; then repeat the command: what is delivered is not "
+                                     "%s%s then repeat the command: what is delivered is not "
                                      "issued again",
-                                     rows->first.next);
+                                     rows->first.next, strchr(rows->first.next, '\n') ? "\n" : ";");
                 return error_advise(err,
                                     "repeat the command: what is delivered is not issued again");
         }

@@ -40,11 +40,7 @@ checkup_add(struct checkup *checkup, const char *name, enum result result, const
         show_add_text(row, "detail", detail);
         show_add_text(row, "next", next);
         buf_format(out, "%-5s %-10s %s\n", words[result], name, printable);
-        if (!next || !*next)
-                return;
-        CLEANUP(free_cleanup) char *advice = show_printable(next);
-
-        buf_format(out, "%-16s %s\n", "", advice);
+        show_lines(out, 16, "", next ? next : "");
 }
 
 void

@@ -396,6 +396,19 @@ show_fact(struct buf *out, const char *name, const char *value)
 }
 
 void
+show_lines(struct buf *out, int columns, const char *name, const char *text)
+{
+        for (size_t length; *text; text += length + (text[length] == '\n')) {
+                length = strcspn(text, "\n");
+                CLEANUP(free_cleanup) char *line = text_copy_length(text, length);
+                CLEANUP(free_cleanup) char *printable = show_printable(line);
+
+                buf_format(out, "%-*s %s\n", columns, name, printable);
+                name = "";
+        }
+}
+
+void
 show_fact_format(struct buf *out, const char *name, const char *format, ...)
 {
         CLEANUP(free_cleanup) char *value = NULL;
@@ -557,10 +570,10 @@ show_order_text(struct buf *out, const struct order *order)
         show_differences(out, order);
         if (order->error.kind == ERROR_NONE)
                 return;
-        show_fact(out, "stands still", order->error.what);
-        show_fact(out, "", order->error.about);
-        show_fact(out, "", order->error.aws.code);
-        show_fact(out, "", order->error.next);
+        show_lines(out, 14, "stands still", order->error.what);
+        show_lines(out, 14, "", order->error.about);
+        show_lines(out, 14, "", order->error.aws.code);
+        show_lines(out, 14, "", order->error.next);
 }
 
 void

@@ -46,6 +46,8 @@ const char *show_order_head(void);
 
 /* Add one line "name   value" in the columns that all text output has; NULL or "" adds nothing. */
 void show_fact(struct buf *out, const char *name, const char *value);
+/* The same for a text of several lines, below one another; `name` is `columns` wide. */
+void show_lines(struct buf *out, int columns, const char *name, const char *text);
 void show_fact_format(struct buf *out, const char *name, const char *format, ...) PRINTF(3, 4);
 
 /* Times: "2026-11-21T21:00:00Z", null for 0. */

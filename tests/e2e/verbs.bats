@@ -254,6 +254,9 @@ csr() {
         localpca_stop
         run --separate-stderr pin doctor --module "$MODULE" --token "$TOKEN" --ca "$CA_ARN" --endpoint-url "$ENDPOINT"
         [ "$status" != 0 ]
+        # The tokens to choose from are a line each.
+        run --separate-stderr p11cert doctor --module "$MODULE" --token pkcs11:token=other
+        grep -qE '^ {17}pkcs11:.*token=first$' <<<"$output"
 }
 
 @test "config init writes a configuration that the program reads" {

@@ -340,6 +340,17 @@ why_an_order_stands_still_is_part_of_what_is_shown(void **state)
 }
 
 static void
+lines_stand_below_one_another(void **state)
+{
+        CLEANUP(buf_cleanup) struct buf out = { 0 };
+
+        (void)state;
+        show_lines(&out, 4, "on", "a\nb\x1b");
+        show_lines(&out, 4, "x", "");
+        assert_string_equal(buf_text(&out), "on   a\n     b\xef\xbf\xbd\n");
+}
+
+static void
 lines_are_joined_to_one(void **state)
 {
         static const char *const cases[][2] = {
@@ -361,6 +372,7 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(lines_stand_below_one_another),
                 cmocka_unit_test(lines_are_joined_to_one),
                 cmocka_unit_test(an_order_has_exactly_the_members_that_were_promised),
                 cmocka_unit_test(without_an_order_there_are_the_same_members_with_nothing_in_them),
