@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The other verbs, end to end: a held CSR, renewal, revocation, tracking, and looking at things.
 load common
+load iam
 
 setup() {
         sandbox_make
@@ -225,6 +226,10 @@ csr() {
         done_well p11cert ca chain --out "$SANDBOX/chain" --output json
         AWS_REGION=us-east-2 done_well p11cert ca list --ca "$CA_ARN" --output json
         refused usage 2 p11cert ca list --ca "$CA_ARN" --region us-east-2 --output json
+        # A role's session is cut to listing all the same.
+        role mighty "$(trusting arn:aws:iam::111122223333:user/localpca-admin)" "$(allowing '*' '*')"
+        done_well p11cert ca list --role-arn arn:aws:iam::111122223333:role/mighty --output json
+        is ".authorities | any(.arn == \"$CA_ARN\")"
         # What is named counts, here for a Region that this server has nothing of.
         run --separate-stderr p11cert ca list --region us-east-2 --output json
         [ "$status" != 0 ]
