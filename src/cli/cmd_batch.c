@@ -111,15 +111,34 @@ choose_rows(const struct command *command, const struct roster *roster, bool **o
 
 struct outlook {
         size_t counts[STANDING_FAILED_ISSUED + 1];
-        size_t to_issue;
-        double rate; /* 0: no limit */
+        size_t rows;     /* that are meant */
+        size_t tokens;   /* of these */
+        size_t to_begin; /* without an order, or whose order is followed by another one */
+        size_t to_send;  /* with an open order that the CA has not heard of */
+        size_t to_issue; /* in one run, as far as --limit lets it */
+        double rate;     /* 0: no limit */
 };
+
+/* What is open goes first. */
+static size_t
+issued_within(const struct outlook *outlook, size_t limit)
+{
+        size_t open = outlook->counts[STANDING_OPEN];
+
+        if (!limit)
+                return outlook->to_send + outlook->to_begin;
+        if (open >= limit)
+                return outlook->to_send < limit ? outlook->to_send : limit;
+        limit -= open;
+        return outlook->to_send + (outlook->to_begin < limit ? outlook->to_begin : limit);
+}
 
 static bool
 look_ahead(const struct command *command, const struct roster *roster, struct ledger *ledger,
            const bool *only, struct outlook *outlook, struct error *err)
 {
         bool retry = option_flag(&command->options, OPTION_RETRY_FAILED);
+        CLEANUP(free_cleanup) bool *seen = memory_new(roster_tokens(roster), sizeof(bool));
 
         for (size_t i = 0; i < roster_count(roster); i++) {
                 struct error trouble = { 0 };
@@ -136,15 +155,18 @@ look_ahead(const struct command *command, const struct roster *roster, struct le
                 enum row_standing standing = row_standing_of(order);
 
                 outlook->counts[standing]++;
-                outlook->to_issue += standing == STANDING_NEW ||
-                                     (standing == STANDING_FAILED && retry) ||
-                                     (standing == STANDING_OPEN && order->state < ORDER_SUBMITTED);
+                outlook->rows++;
+                outlook->tokens += !seen[roster_token_of(roster, i)];
+                seen[roster_token_of(roster, i)] = true;
+                outlook->to_begin +=
+                        standing == STANDING_NEW || (standing == STANDING_FAILED && retry);
+                outlook->to_send += standing == STANDING_OPEN && order->state < ORDER_SUBMITTED;
         }
         return true;
 }
 
 static void
-show_outlook(struct command *command, const struct roster *roster, const struct outlook *outlook)
+show_outlook(struct command *command, const struct outlook *outlook)
 {
         struct buf *text = &command->text;
         double seconds = outlook->rate > 0 ? (double)outlook->to_issue / outlook->rate : 0;
@@ -158,8 +180,8 @@ show_outlook(struct command *command, const struct roster *roster, const struct 
 
         bar_add_span(&span, (int64_t)(seconds + 0.999));
         clock_format(clock_now() + (int64_t)(seconds + 0.999), end);
-        show_fact_format(text, "rows", "%zu, for %zu token%s", roster_count(roster),
-                         roster_tokens(roster), roster_tokens(roster) == 1 ? "" : "s");
+        show_fact_format(text, "rows", "%zu, for %zu token%s", outlook->rows, outlook->tokens,
+                         outlook->tokens == 1 ? "" : "s");
         show_fact_format(text, "delivered", "%zu before", done);
         show_fact_format(text, "open", "%zu", open);
         show_fact_format(text, "failed", "%zu before", failed);
@@ -174,8 +196,8 @@ show_outlook(struct command *command, const struct roster *roster, const struct 
                          "%.4g %% of the %d certificates that a CA may issue in its "
                          "lifetime",
                          share * 100, CA_LIFETIME);
-        cJSON_AddNumberToObject(json, "rows", (double)roster_count(roster));
-        cJSON_AddNumberToObject(json, "tokens", (double)roster_tokens(roster));
+        cJSON_AddNumberToObject(json, "rows", (double)outlook->rows);
+        cJSON_AddNumberToObject(json, "tokens", (double)outlook->tokens);
         cJSON_AddNumberToObject(json, "delivered", (double)done);
         cJSON_AddNumberToObject(json, "open", (double)open);
         cJSON_AddNumberToObject(json, "failed", (double)failed);
@@ -207,11 +229,11 @@ rate_ahead(const struct command *command, double rate)
 }
 
 static bool
-show_plan(struct command *command, const struct roster *roster, const bool *only, double rate,
-          struct error *err)
+show_plan(struct command *command, const struct roster *roster, const bool *only,
+          const struct bounds *bounds, struct error *err)
 {
         struct error none = { 0 };
-        struct outlook outlook = { .rate = rate_ahead(command, rate) };
+        struct outlook outlook = { .rate = rate_ahead(command, bounds->rate) };
         CLEANUP(ledger_cleanup) struct ledger *ledger = ledger_open_read(command->state, &none);
 
         if (!ledger && none.kind != ERROR_NOTHING) {
@@ -220,7 +242,8 @@ show_plan(struct command *command, const struct roster *roster, const bool *only
         }
         if (!look_ahead(command, roster, ledger, only, &outlook, err))
                 return false;
-        show_outlook(command, roster, &outlook);
+        outlook.to_issue = issued_within(&outlook, (size_t)bounds->limit);
+        show_outlook(command, &outlook);
         return true;
 }
 
@@ -402,6 +425,6 @@ cmd_batch(struct command *command, struct error *err)
         if (!roster || !choose_rows(command, roster, &only, err))
                 return false;
         if (command->dry_run || option_flag(&command->options, OPTION_PLAN))
-                return show_plan(command, roster, only, bounds.rate, err);
+                return show_plan(command, roster, only, &bounds, err);
         return open_and_run(command, roster, only, &bounds, err);
 }

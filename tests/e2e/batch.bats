@@ -185,6 +185,11 @@ all_once() {
         refused usage 2 batch --plan --sessions 0
         refused usage 2 batch --plan --limit -1
         refused usage 2 batch --plan --rate fast
+        # The plan is of what that run would do.
+        done_well batch --plan --rate 2/s --limit 3
+        is '.rows == 5 and .to_issue == 3 and .seconds == 1.5'
+        done_well batch --plan --rate 2/s --only device-4 device-2
+        is '.rows == 2 and .tokens == 1 and .to_issue == 2 and .seconds == 1'
         done_well batch --only device-4 device-2
         is '[.orders[].name] | sort == ["device-2", "device-4"]'
         refused usage 2 batch --only device-44
