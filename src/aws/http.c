@@ -12,7 +12,13 @@
 
 #include "base/clock.h"
 
-enum { MOST_HEADER_BYTES = 256 * 1024, IDLE_HANDLES = 8, MOST_KEPT = 128, EVENTS = 64 };
+enum {
+        MOST_HEADER_BYTES = 256 * 1024,
+        IDLE_HANDLES = 8,
+        MOST_KEPT = 128,
+        EVENTS = 64,
+        UPLOAD_BYTES = 16 * 1024, /* curl's least buffer; ours is a few kilobytes at a time */
+};
 
 struct http {
         CURLM *multi;
@@ -312,6 +318,7 @@ set_up_method(CURL *easy, const struct http_request *request)
                 return;
         }
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BYTES);
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,

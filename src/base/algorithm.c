@@ -54,6 +54,8 @@ key_type_named(const char *name, enum key_type *out, struct error *err)
                         *out = (enum key_type)i;
                         return true;
                 }
+        }
+        for (size_t i = KEY_NONE + 1; i < KEY_TYPES; i++) {
                 if (text_distance(name, types[i].name) < text_distance(name, types[nearest].name))
                         nearest = i;
         }

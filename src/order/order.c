@@ -100,13 +100,14 @@ order_state_named(const char *name, enum order_state *out, struct error *err)
                         *out = (enum order_state)i;
                         return true;
                 }
-                if (text_distance(name, states[i].name) < text_distance(name, states[nearest].name))
-                        nearest = i;
         }
         CLEANUP(buf_cleanup) struct buf names = { 0 };
 
-        for (size_t i = 0; i < ORDER_STATES; i++)
+        for (size_t i = 0; i < ORDER_STATES; i++) {
+                if (text_distance(name, states[i].name) < text_distance(name, states[nearest].name))
+                        nearest = i;
                 buf_format(&names, "%s%s", i ? ", " : "", states[i].name);
+        }
         error_set(err, ERROR_USAGE, "there is no state '%s'", name);
         return error_advise(err, "did you mean '%s'? There are %s", states[nearest].name,
                             buf_text(&names));
