@@ -97,10 +97,43 @@ sync_folder(const char *path)
         return fd >= 0 && fsync(fd) == 0;
 }
 
+/* Does the file hold just that, as the system sees it now? */
+static bool
+reads_back(int fd, struct view bytes)
+{
+        uint8_t part[8192];
+        size_t at = 0;
+
+        for (;;) {
+                ssize_t got = pread(fd, part, sizeof(part), (off_t)at);
+
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got <= 0)
+                        return got == 0 && at == bytes.len;
+                if ((size_t)got > bytes.len - at || memcmp(part, bytes.data + at, (size_t)got) != 0)
+                        return false;
+                at += (size_t)got;
+        }
+}
+
 static bool
 is_owner_set(const struct file_access *access)
 {
         return access->user != (uid_t)-1 || access->group != (gid_t)-1;
+}
+
+/* Nobody else can open it before it has its owner; chown() may clear bits of the mode. */
+static bool
+fill(int fd, const char *path, const struct file_access *access, struct view bytes, bool flush,
+     struct error *err)
+{
+        if (!write_all(fd, bytes) ||
+            (is_owner_set(access) && fchown(fd, access->user, access->group) != 0) ||
+            fchmod(fd, access->mode) != 0 || (flush && fsync(fd) != 0))
+                return set_errno(err, "write", path);
+        return reads_back(fd, bytes) ||
+               error_set(err, ERROR_FILE, "'%s' does not hold what was written to it", path);
 }
 
 static bool
@@ -112,11 +145,7 @@ replace(const char *path, const struct file_access *access, struct view bytes, b
 
         if (fd < 0)
                 return set_errno(err, "write", path);
-        /* Nobody else can open it before it has its owner; chown() may clear bits of the mode. */
-        if (!write_all(fd, bytes) ||
-            (is_owner_set(access) && fchown(fd, access->user, access->group) != 0) ||
-            fchmod(fd, access->mode) != 0 || (flush && fsync(fd) != 0)) {
-                set_errno(err, "write", path);
+        if (!fill(fd, path, access, bytes, flush, err)) {
                 close(fd);
                 unlink(temporary);
                 return false;

@@ -20,8 +20,9 @@ bool file_read_named(const char *path, size_t most, struct buf *out, struct erro
 
 /*
  * Write a file atomically: a temporary file in the same folder with the final mode, written,
- * flushed to the disk, renamed over `path`, and the folder flushed.  A reader sees the old content
- * or the new one, after a crash too.  A symbolic link at `path` is replaced, not followed.
+ * flushed to the disk, read back, renamed over `path`, and the folder flushed.  A reader sees the
+ * old content or the new one, after a crash too.  A symbolic link at `path` is replaced, not
+ * followed.
  *
  * errors: ERROR_DISK_FULL (ENOSPC, EDQUOT), ERROR_FILE
  */

@@ -183,21 +183,6 @@ compose_p7b(struct view certificates, struct buf *out, struct error *err)
         return true;
 }
 
-static bool
-write_checked(const char *path, const struct file_access *access, struct view content,
-              struct error *err)
-{
-        CLEANUP(buf_cleanup) struct buf back = { 0 };
-
-        if (!file_write_soon(path, access, content, err) ||
-            !file_read(path, content.len + 1, &back, err))
-                return false;
-        if (!view_equal(view_buf(&back), content))
-                return error_set(err, ERROR_FILE, "'%s' does not hold what was written to it",
-                                 path);
-        return true;
-}
-
 static void
 compose_fullchain(const struct order *order, struct buf *out)
 {
@@ -274,7 +259,7 @@ write_beside(const struct order *order, const struct file_access *access, struct
 
                 if (((order->wishes.formats | FORMAT_PEM) & beside[i].format) &&
                     (!beside[i].compose(order, &content, err) ||
-                     !write_checked(path, access, view_buf(&content), err)))
+                     !file_write_soon(path, access, view_buf(&content), err)))
                         return false;
         }
         return true;
@@ -326,7 +311,7 @@ deliver_files(const struct order *order, struct error *err)
         done = true;
         for (size_t i = 0; done && i < PLANNED_FILES; i++) {
                 done = !files[i].path ||
-                       write_checked(files[i].path, &access, view_buf(&files[i].content), err);
+                       file_write_soon(files[i].path, &access, view_buf(&files[i].content), err);
                 failpoint("file-written");
         }
         planned_clear(files);
