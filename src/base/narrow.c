@@ -115,3 +115,26 @@ narrow_context(void)
 }
 
 #endif
+
+/* -- none at all ----------------------------------------------------------------------------- */
+
+static OSSL_LIB_CTX *bare;
+
+static void
+make_bare(void)
+{
+        bare = OSSL_LIB_CTX_new();
+        if (bare && !OSSL_PROVIDER_load(bare, "null")) {
+                OSSL_LIB_CTX_free(bare);
+                bare = NULL;
+        }
+}
+
+OSSL_LIB_CTX *
+bare_context(void)
+{
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+        pthread_once(&once, make_bare);
+        return bare;
+}

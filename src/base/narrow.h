@@ -16,4 +16,7 @@
  */
 OSSL_LIB_CTX *narrow_context(void);
 
+/* The same, for what holds a key that nobody looks at: it knows no key type, either. */
+OSSL_LIB_CTX *bare_context(void);
+
 #endif

@@ -153,8 +153,12 @@ bool row_state(sqlite3_stmt *statement, enum order_state *state, struct error *e
 /* The digest of the row that row_select_text() stands on, for the chain. */
 void row_digest(sqlite3_stmt *statement, uint8_t out[32]);
 
-/* The digest of the row that the order makes once it is written. */
-void row_digest_of(const struct order *order, uint8_t out[32]);
+/*
+ * The digest of the row that the order makes once it is written: of what is encoded of it, and of
+ * the state, which is all that differs between the facts of one turn.
+ */
+void row_encode(const struct order *order, struct buf *rest);
+void row_digest_of(enum order_state state, struct view rest, uint8_t out[32]);
 
 /* -- orders.c ------------------------------------------------------------------------------- */
 

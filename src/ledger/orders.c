@@ -47,15 +47,22 @@ ledger_get(struct ledger *ledger, int64_t number, struct error *err)
         return statement ? row_read(ledger, statement, err) : NULL;
 }
 
-/* Link the order, as its row was just written, to the chain. */
+/* Link the order, as its row was just written, to the chain: by each fact in its state. */
 static bool
-add_link(struct ledger *ledger, const struct order *order, int64_t number, const char *fact,
-         int64_t now, struct error *err)
+add_links(struct ledger *ledger, const struct order *order, int64_t number,
+          const struct ledger_fact *facts, size_t count, int64_t now, struct error *err)
 {
-        struct link link = { .order = number, .at = now, .fact = fact };
+        CLEANUP(buf_cleanup) struct buf rest = { 0 };
+        bool done = true;
 
-        row_digest_of(order, link.content);
-        return chain_add(ledger, &link, err);
+        row_encode(order, &rest);
+        for (size_t i = 0; done && i < count; i++) {
+                struct link link = { .order = number, .at = now, .fact = facts[i].name };
+
+                row_digest_of(facts[i].state, view_buf(&rest), link.content);
+                done = chain_add(ledger, &link, err);
+        }
+        return done;
 }
 
 /* -- a new order
@@ -112,6 +119,7 @@ ledger_insert(struct ledger *ledger, struct order *order, int64_t now, struct er
         int64_t created_at = order->created_at;
         int64_t updated_at = order->updated_at;
         int64_t number = 0;
+        const struct ledger_fact planned = { order->state, order_state_name(order->state) };
         bool own, done;
 
         assert(order->wishes.name && !order->wishes.unfilled);
@@ -121,7 +129,7 @@ ledger_insert(struct ledger *ledger, struct order *order, int64_t now, struct er
         if (!order->created_at)
                 order->created_at = now;
         done = insert_row(ledger, order, &number, err) &&
-               add_link(ledger, order, number, order_state_name(order->state), now, err);
+               add_links(ledger, order, number, &planned, 1, now, err);
         if (write_end(ledger, own, done, err)) {
                 order->number = number;
                 return true;
@@ -189,22 +197,6 @@ write_row(struct ledger *ledger, const struct order *order, const struct ledger_
         return sql_run(ledger, statement, "record an order", err);
 }
 
-/* A link each, with the state that the order came to by it. */
-static bool
-add_links(struct ledger *ledger, struct order *order, const struct ledger_fact *facts, size_t count,
-          int64_t now, struct error *err)
-{
-        enum order_state state = order->state;
-        bool done = true;
-
-        for (size_t i = 0; done && i < count; i++) {
-                order->state = facts[i].state;
-                done = add_link(ledger, order, order->number, facts[i].name, now, err);
-        }
-        order->state = state;
-        return done;
-}
-
 bool
 ledger_update_facts(struct ledger *ledger, struct order *order, const struct ledger_fact *facts,
                     size_t count, int64_t now, struct error *err)
@@ -217,7 +209,7 @@ ledger_update_facts(struct ledger *ledger, struct order *order, const struct led
                 return false;
         order->updated_at = now;
         done = write_row(ledger, order, facts, count, err) &&
-               add_links(ledger, order, facts, count, now, err);
+               add_links(ledger, order, order->number, facts, count, now, err);
         if (write_end(ledger, own, done, err))
                 return true;
         order->updated_at = updated_at;

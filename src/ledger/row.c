@@ -213,6 +213,7 @@ static const struct column {
 };
 
 /* Where row_select_text() puts what is not a column of `orders`. */
+enum { STATE_COLUMN = 0 }; /* of `columns` */
 enum { NUMBER_COLUMN = 0, FIRST_COLUMN = 1 };
 enum { REVOKED_COLUMN = FIRST_COLUMN + ARRAY_LENGTH(columns), REASON_COLUMN };
 
@@ -562,7 +563,7 @@ row_read(struct ledger *ledger, sqlite3_stmt *statement, struct error *err)
 bool
 row_state(sqlite3_stmt *statement, enum order_state *state, struct error *err)
 {
-        CLEANUP(free_cleanup) char *name = sql_column_text(statement, FIRST_COLUMN);
+        CLEANUP(free_cleanup) char *name = sql_column_text(statement, FIRST_COLUMN + STATE_COLUMN);
 
         return order_state_named(name ? name : "", state, err);
 }
@@ -599,15 +600,23 @@ row_digest(sqlite3_stmt *statement, uint8_t out[32])
 }
 
 void
-row_digest_of(const struct order *order, uint8_t out[32])
+row_encode(const struct order *order, struct buf *rest)
 {
-        CLEANUP(buf_cleanup) struct buf content = { 0 };
-
-        for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
+        for (size_t i = STATE_COLUMN + 1; i < ARRAY_LENGTH(columns); i++) {
                 CLEANUP(value_cleanup) struct value value = value_of_member(&columns[i], order);
 
-                encode_value(&content, columns[i].name, &value);
+                encode_value(rest, columns[i].name, &value);
         }
+}
+
+void
+row_digest_of(enum order_state state, struct view rest, uint8_t out[32])
+{
+        CLEANUP(buf_cleanup) struct buf content = { 0 };
+        const struct value value = value_of_text(order_state_name(state));
+
+        encode_value(&content, columns[STATE_COLUMN].name, &value);
+        buf_add(&content, rest);
         sha256(view_buf(&content), out);
 }
 
