@@ -107,6 +107,13 @@ sync_folder(const char *path)
         return done;
 }
 
+static bool
+not_ours(const char *path, struct error *err)
+{
+        error_set(err, ERROR_CONFIG, "'%s' is not a file of ours", path);
+        return error_advise(err, "move it away, or name another state folder with --state");
+}
+
 /*
  * Make the file before SQLite does, which would leave its mode to the umask; -wal and -shm get
  * theirs from it.  An existing one is not opened here: closing it would drop the locks of another
@@ -119,11 +126,8 @@ make_file(const char *folder, const char *path, struct error *err)
         int fd;
 
         if (lstat(path, &status) == 0) {
-                if (!S_ISREG(status.st_mode) || status.st_uid != geteuid()) {
-                        error_set(err, ERROR_CONFIG, "'%s' is not a file of ours", path);
-                        return error_advise(err, "move it away, or name another state folder with "
-                                                 "--state");
-                }
+                if (!S_ISREG(status.st_mode) || status.st_uid != geteuid())
+                        return not_ours(path, err);
                 if ((status.st_mode & 077) && chmod(path, 0600) != 0)
                         return system_failed("set the mode of", path, err);
                 return true;
@@ -283,6 +287,11 @@ ledger_open_read(const char *state, struct error *err)
 
         if (stat(ledger->path, &status) != 0) {
                 cannot_see(ledger->path, state, err);
+                return NULL;
+        }
+        /* Opening a pipe would wait for ever. */
+        if (!S_ISREG(status.st_mode)) {
+                not_ours(ledger->path, err);
                 return NULL;
         }
         if (!connect_reader(ledger, state, &version, err))

@@ -245,6 +245,14 @@ teardown() {
         head -c 100000 /dev/zero | tr '\0' x >"$P11CERT_STATE/ledger.db"
         refused ledger-corrupt 12 issue --subject CN=device-1
         [ "$(issued)" = 1 ]
+        # What is no file at all is not even opened: a pipe would be waited for.
+        rm "$P11CERT_STATE/ledger.db"
+        mkfifo "$P11CERT_STATE/ledger.db"
+        WRAP='timeout 60' refused config 2 p11cert list --output json
+        WRAP='timeout 60' refused config 2 issue --subject CN=device-1
+        rm "$P11CERT_STATE/ledger.db"
+        mkdir "$P11CERT_STATE/ledger.db"
+        refused config 2 p11cert list --output json
 }
 
 @test "the folders and files of the state are their owner's alone" {
