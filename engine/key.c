@@ -216,6 +216,19 @@ refuse_weak(struct key *key, struct error *err)
                                  "inside");
 }
 
+/* A key that the token does not tell the id of has the one that it was made under. */
+static void
+name_made(struct key *key, struct view id, const char *label)
+{
+        if (key->id.len)
+                return;
+        buf_set(&key->id, id);
+        if (!key->label || !*key->label)
+                text_assign(&key->label, label ? label : "");
+        free(key->uri);
+        key->uri = uri_of_object(&key->token->facts, id, key->label, "private");
+}
+
 struct key *
 key_make(struct token *token, enum key_type type, struct view id, const char *label,
          struct error *err)
@@ -252,6 +265,7 @@ key_make(struct token *token, enum key_type type, struct view id, const char *la
                 refuse_weak(key, err);
                 return NULL;
         }
+        name_made(key, id, label);
         token_remember_fresh(token, id);
         return MOVE(key);
 }

@@ -55,7 +55,9 @@ static void
 take_key(struct order *order, struct work *work)
 {
         buf_set(&order->spki, view_buf(&work->spki));
-        buf_set(&order->key_id, view_buf(&work->key_id));
+        /* The recorded id stays where the token does not tell one. */
+        if (work->key_id.len)
+                buf_set(&order->key_id, view_buf(&work->key_id));
         text_assign(&order->key_label, work->key_label);
         text_assign(&order->key_uri, work->key_uri);
         order->evidence = work->evidence;

@@ -206,6 +206,22 @@ swapped_during() {
         done
 }
 
+@test "a token that does not tell a new key's id keeps it under the recorded one" {
+        local rule
+        for rule in 'force-attribute=CKA_ID value=unreadable' 'C_GetAttributeValue rv=CKR_SESSION_CLOSED after=1'; do
+                break_with "$rule"
+                run --separate-stderr issue --subject CN=device-1
+                is '.key.id | length == 40'
+                mend
+                run --separate-stderr resume
+                done_well show device-1
+                delivered
+                one_of_each "$(fact .key.id)"
+                sandbox_clear
+                setup
+        done
+}
+
 @test "another token in its place is noticed before anything is written to it" {
         swapped_during on=C_GenerateKeyPair
 }
