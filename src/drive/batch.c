@@ -496,9 +496,23 @@ time_to_wait(const struct conductor *conductor)
         return (int)wait;
 }
 
+/* Is nobody idle before so much time is over, of those who are not through with it all? */
+static bool
+are_workers_busy_for(const struct conductor *conductor, int64_t ms)
+{
+        for (const struct lane *lane = conductor->lanes; lane; lane = lane->next) {
+                for (size_t i = 0; i < lane->worker_count; i++) {
+                        if (lane->rides && !worker_is_abandoned(lane->workers[i]) &&
+                            worker_ahead_us(lane->workers[i]) < ms * 1000)
+                                return false;
+                }
+        }
+        return true;
+}
+
 /*
  * While much is under way, what comes in within a few milliseconds shares a turn and its commit;
- * workers have enough to do for that long.
+ * but no worker is to wait for that.
  */
 static void
 let_news_gather(const struct conductor *conductor)
@@ -506,7 +520,8 @@ let_news_gather(const struct conductor *conductor)
         int64_t early = conductor->turned_ms + LEAST_TURN_MS - clock_boot_ms();
         struct timespec pause = { .tv_nsec = early * 1000000 };
 
-        if (conductor->ride_count > MANY_RIDES && early > 0 && early <= LEAST_TURN_MS)
+        if (conductor->ride_count > MANY_RIDES && early > 0 && early <= LEAST_TURN_MS &&
+            are_workers_busy_for(conductor, early))
                 nanosleep(&pause, NULL);
 }
 

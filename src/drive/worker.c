@@ -93,6 +93,12 @@ worker_has_room(const struct worker *worker)
         return !worker->ending && worker->load < (size_t)ahead;
 }
 
+int64_t
+worker_ahead_us(const struct worker *worker)
+{
+        return (int64_t)worker->load * worker->pace_us;
+}
+
 struct work *
 worker_reclaim(struct worker *worker)
 {

@@ -82,6 +82,9 @@ void worker_taken_back(struct worker *worker, const struct work *work);
  */
 bool worker_has_room(const struct worker *worker);
 
+/* What it was given and has not done yet, by what works took it until now. */
+int64_t worker_ahead_us(const struct worker *worker);
+
 /* Take back a work that was not begun yet, or NULL; a key handle's release is left to it. */
 struct work *worker_reclaim(struct worker *worker);
 
