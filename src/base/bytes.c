@@ -120,8 +120,7 @@ view_equal(struct view a, struct view b)
         return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-/* Make room for `more` bytes and a NUL behind them. */
-static void
+void
 buf_reserve(struct buf *buf, size_t more)
 {
         size_t capacity = buf->capacity ? buf->capacity : 64;

@@ -47,6 +47,9 @@ struct view view_text(const char *text); /* without the NUL; NULL is empty */
 struct view view_buf(const struct buf *buf);
 bool view_equal(struct view a, struct view b);
 
+/* Make room for `more` bytes, so that adding them one by one allocates no more. */
+void buf_reserve(struct buf *buf, size_t more);
+
 void buf_add(struct buf *buf, struct view bytes);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_byte(struct buf *buf, uint8_t byte);

@@ -602,6 +602,10 @@ row_digest(sqlite3_stmt *statement, uint8_t out[32])
 void
 row_encode(const struct order *order, struct buf *rest)
 {
+        enum { ALL_BUT_THE_LONG = 4096 };
+
+        buf_reserve(rest, ALL_BUT_THE_LONG + order->csr.len + order->request.len +
+                                  order->certificate.len + order->chain.len + order->root.len);
         for (size_t i = STATE_COLUMN + 1; i < ARRAY_LENGTH(columns); i++) {
                 CLEANUP(value_cleanup) struct value value = value_of_member(&columns[i], order);
 
@@ -615,6 +619,7 @@ row_digest_of(enum order_state state, struct view rest, uint8_t out[32])
         CLEANUP(buf_cleanup) struct buf content = { 0 };
         const struct value value = value_of_text(order_state_name(state));
 
+        buf_reserve(&content, 64 + rest.len);
         encode_value(&content, columns[STATE_COLUMN].name, &value);
         buf_add(&content, rest);
         sha256(view_buf(&content), out);

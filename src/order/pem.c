@@ -48,6 +48,7 @@ pem_add(struct buf *out, const char *label, struct view der)
 {
         CLEANUP(free_cleanup) char *text = base64_encode(der);
 
+        buf_reserve(out, der.len + der.len / 2 + 128);
         buf_format(out, "-----BEGIN %s-----\n", label);
         for (const char *at = text; *at;) {
                 size_t len = strnlen(at, LINE);
