@@ -225,7 +225,9 @@ spki_compare(struct token *token, CK_OBJECT_HANDLE object, enum key_type type, s
                 return false;
         while (!key_type_is_ec(type) && key.len > 1 && key.data[0] == 0)
                 key = view_of(key.data + 1, key.len - 1);
-        *same = key.len && memmem(spki.data, spki.len, key.data, key.len);
+        if (!key_type_is_ec(type) && key.len != key_type_bits(type) / 8)
+                return false;
+        *same = memmem(spki.data, spki.len, key.data, key.len);
         return true;
 }
 

@@ -28,7 +28,6 @@ struct http {
         struct exchange *under_way;
         size_t count;
         size_t running;           /* of them; the others have ended */
-        bool needs_alarm;         /* curl was built to time names out with SIGALRM: it must not */
         CURL *idle[IDLE_HANDLES]; /* handles to use again: they keep TLS sessions */
         size_t idle_count;
 };
@@ -45,6 +44,14 @@ struct exchange {
         bool too_late; /* a lost connection was not replaced any more */
         char detail[CURL_ERROR_SIZE];
 };
+
+static void
+must(bool done)
+{
+        /* curl and the system fail here for want of memory only. */
+        if (!done)
+                abort();
+}
 
 /* -- which sockets, and when --------------------------------------------------------------- */
 
@@ -66,10 +73,9 @@ watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
         if (what & CURL_POLL_OUT)
                 event.events |= EPOLLOUT;
         /* A number may have been closed and come back without a word. */
-        if (epoll_ctl(http->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ||
-            epoll_ctl(http->epoll, EPOLL_CTL_MOD, fd, &event) == 0)
-                return 0;
-        return -1;
+        must(epoll_ctl(http->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ||
+             epoll_ctl(http->epoll, EPOLL_CTL_MOD, fd, &event) == 0);
+        return 0;
 }
 
 /* CURLMOPT_TIMERFUNCTION */
@@ -366,14 +372,6 @@ set_up(struct http *http, struct exchange *exchange, const struct http_request *
         curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange);
 }
 
-static void
-must(bool done)
-{
-        /* curl fails here for want of memory only. */
-        if (!done)
-                abort();
-}
-
 void
 http_start(struct http *http, const struct http_request *request)
 {
@@ -395,6 +393,7 @@ http_start(struct http *http, const struct http_request *request)
         http->count++;
         must(curl_multi_add_handle(http->multi, exchange->easy) == CURLM_OK);
         /* Out it goes at once, before the caller does something else. */
+        http->due_ms = clock_boot_ms();
         run_timer(http);
 }
 

@@ -97,7 +97,7 @@ sync_folder(const char *path)
         return fd >= 0 && fsync(fd) == 0;
 }
 
-/* Does the file hold just that, as the system sees it now? */
+/* Does the file hold just that, as the system sees it now?  errno is 0 where it does not. */
 static bool
 reads_back(int fd, struct view bytes)
 {
@@ -109,9 +109,13 @@ reads_back(int fd, struct view bytes)
 
                 if (got < 0 && errno == EINTR)
                         continue;
-                if (got <= 0)
-                        return got == 0 && at == bytes.len;
-                if ((size_t)got > bytes.len - at || memcmp(part, bytes.data + at, (size_t)got) != 0)
+                if (got < 0)
+                        return false;
+                if (got == 0 && at == bytes.len)
+                        return true;
+                errno = 0;
+                if (got == 0 || (size_t)got > bytes.len - at ||
+                    memcmp(part, bytes.data + at, (size_t)got) != 0)
                         return false;
                 at += (size_t)got;
         }
@@ -132,8 +136,11 @@ fill(int fd, const char *path, const struct file_access *access, struct view byt
             (is_owner_set(access) && fchown(fd, access->user, access->group) != 0) ||
             fchmod(fd, access->mode) != 0 || (flush && fsync(fd) != 0))
                 return set_errno(err, "write", path);
-        return reads_back(fd, bytes) ||
-               error_set(err, ERROR_FILE, "'%s' does not hold what was written to it", path);
+        if (reads_back(fd, bytes))
+                return true;
+        return errno ? set_errno(err, "read back", path)
+                     : error_set(err, ERROR_FILE, "'%s' does not hold what was written to it",
+                                 path);
 }
 
 static bool

@@ -437,7 +437,10 @@ sign_with_key(void *context, enum hash hash, struct view message, struct buf *si
         return key_sign(context, hash, message, signature, err);
 }
 
-/* A CA verifies what it is asked to sign; and before delivery there is a test signature. */
+/*
+ * A CA verifies what it is asked to sign; and before delivery there is a test signature.  What is
+ * held goes to a person first.
+ */
 static bool
 sign_for_ca(void *context, enum hash hash, struct view message, struct buf *signature,
             struct error *err)
@@ -451,7 +454,7 @@ sign_request(struct work *work, struct key *key, struct view spki)
         const struct wishes *wishes = &work->order->wishes;
         struct signer signer = {
                 .context = key,
-                .sign = wishes->ca_arn ? sign_for_ca : sign_with_key,
+                .sign = wishes->ca_arn && !work->order->held ? sign_for_ca : sign_with_key,
                 .spki = key_spki(key),
         };
 

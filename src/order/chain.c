@@ -144,15 +144,27 @@ is_remembered(STACK_OF(X509) * path)
         return true;
 }
 
+/* Dates that are not well formed (RFC 5280, 4.1.2.5) are none. */
+static bool
+is_valid_at(const X509 *certificate, X509_VERIFY_PARAM *param)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x40000000L
+        return X509_check_certificate_times(param, certificate, NULL) == 1;
+#else
+        time_t now = X509_VERIFY_PARAM_get_time(param);
+
+        return X509_cmp_time(X509_get0_notBefore(certificate), &now) < 0 &&
+               X509_cmp_time(X509_get0_notAfter(certificate), &now) > 0;
+#endif
+}
+
 static bool
 are_all_valid_now(X509_STORE_CTX *context, STACK_OF(X509) * path)
 {
-        const X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
 
         for (int i = 0; i < sk_X509_num(path); i++) {
-                const X509 *one = sk_X509_value(path, i);
-
-                if (X509_cmp_timeframe(param, X509_get0_notBefore(one), X509_get0_notAfter(one)))
+                if (!is_valid_at(sk_X509_value(path, i), param))
                         return false;
         }
         return true;

@@ -288,6 +288,7 @@ struct long_chain {
         struct buf upper;
         struct buf lower;
         struct buf leaf;
+        struct buf odd; /* a leaf whose end is not written as RFC 5280 wants it */
 };
 
 static void
@@ -313,6 +314,11 @@ long_chain_make(struct long_chain *chain)
         scene.leaf.issuer_certificate = below;
         X509 *leaf = maker_sign(&scene.leaf);
 
+        scene.leaf.not_after_text = "371122000002+0000";
+        X509 *odd = maker_sign(&scene.leaf);
+
+        maker_der(odd, &chain->odd);
+        X509_free(odd);
         maker_der(root, &chain->root);
         maker_der(upper, &chain->upper);
         maker_der(below, &chain->lower);
@@ -331,6 +337,7 @@ long_chain_cleanup(struct long_chain *chain)
         buf_clear(&chain->upper);
         buf_clear(&chain->lower);
         buf_clear(&chain->leaf);
+        buf_clear(&chain->odd);
 }
 
 static void
@@ -427,6 +434,10 @@ a_path_that_was_verified_before_hides_nothing(void **state)
                                err, ERROR_NOT_AS_ASKED);
                 assert_non_null(strstr(err.what, "expired"));
                 assert_non_null(strstr(err.about, "Lower CA"));
+                err = (struct error){ 0 };
+                assert_refused(certificate_chain(view_buf(&made.odd), view_buf(&chain), root,
+                                                 SCENE_NOW, &path, &err),
+                               err, ERROR_NOT_AS_ASKED);
                 err = (struct error){ 0 };
                 /* the same names, another signature above */
                 chain.data[made.lower.len - 1] ^= 1;
