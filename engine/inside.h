@@ -42,7 +42,7 @@ CK_RV module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_fa
 
 /* -- tokens ------------------------------------------------------------------------------- */
 
-enum { FRESH_IDS = 256 };
+enum { FRESH_IDS = 512 };
 
 /* Attributes of one object that were read with one call; see attributes_glance(). */
 enum { GLANCE_MOST = 8, GLANCE_BYTES = 2048 };

@@ -18,14 +18,16 @@ struct entry {
         enum kind kind;
         struct buf der;
         void *object;
+        uint64_t hash;
+        struct entry *next; /* in its bucket */
 };
 
 /* One thread's; the oldest gives way. */
 struct memory {
         size_t size;
         size_t next;
-        uint64_t *hashes; /* of the entries; looked through first */
         struct entry *entries;
+        struct entry **buckets; /* as many, by hash */
 };
 
 static pthread_key_t memory_key;
@@ -57,7 +59,7 @@ memory_free(void *pointer)
         for (size_t i = 0; i < memory->size; i++)
                 entry_clear(&memory->entries[i]);
         free(memory->entries);
-        free(memory->hashes);
+        free(memory->buckets);
         free(memory);
 }
 
@@ -79,7 +81,7 @@ decoded_remember(size_t count)
         if (before)
                 memory_free(before);
         memory->size = count > LEAST ? count : LEAST;
-        memory->hashes = memory_new(memory->size, sizeof(*memory->hashes));
+        memory->buckets = memory_new(memory->size, sizeof(struct entry *));
         memory->entries = memory_new(memory->size, sizeof(*memory->entries));
         if (pthread_setspecific(memory_key, memory) != 0)
                 abort();
@@ -110,17 +112,37 @@ hash_of(enum kind kind, struct view der)
         return hash ? hash : 1;
 }
 
+static struct entry **
+bucket_of(const struct memory *memory, uint64_t hash)
+{
+        return &memory->buckets[hash % memory->size];
+}
+
 static void *
 find(const struct memory *memory, enum kind kind, struct view der, uint64_t hash)
 {
-        for (size_t i = 0; i < memory->size; i++) {
-                const struct entry *entry = &memory->entries[i];
+        const struct entry *entry = *bucket_of(memory, hash);
 
-                if (memory->hashes[i] == hash && entry->kind == kind &&
-                    view_equal(view_buf(&entry->der), der))
-                        return entry->object;
-        }
-        return NULL;
+        while (entry && (entry->hash != hash || entry->kind != kind ||
+                         !view_equal(view_buf(&entry->der), der)))
+                entry = entry->next;
+        return entry ? entry->object : NULL;
+}
+
+/* The oldest entry, empty. */
+static struct entry *
+make_room(struct memory *memory)
+{
+        struct entry *entry = &memory->entries[memory->next];
+        struct entry **link = bucket_of(memory, entry->hash);
+
+        while (*link && *link != entry)
+                link = &(*link)->next;
+        if (*link)
+                *link = entry->next;
+        entry_clear(entry);
+        memory->next = (memory->next + 1) % memory->size;
+        return entry;
 }
 
 /*
@@ -273,13 +295,13 @@ recall(enum kind kind, struct view der)
         object = decode(kind, der);
         if (!object)
                 return NULL;
-        entry = &memory->entries[memory->next];
-        entry_clear(entry);
+        entry = make_room(memory);
         entry->kind = kind;
         entry->object = object;
+        entry->hash = hash;
+        entry->next = *bucket_of(memory, hash);
+        *bucket_of(memory, hash) = entry;
         buf_set(&entry->der, der);
-        memory->hashes[memory->next] = hash;
-        memory->next = (memory->next + 1) % memory->size;
         return object;
 }
 

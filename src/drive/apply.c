@@ -15,6 +15,7 @@ enum {
         EARLY_MS = 60 * 1000,
         EARLY_POLL_WAIT_MS = 1000,
         LATE_POLL_WAIT_MS = 5000,
+        ISSUE_TIME_STEPS = 8,
         FIRST_OUTAGE_WAIT_MS = 500,
         MOST_OUTAGE_WAIT_MS = 30 * 1000,
 };
@@ -260,8 +261,10 @@ blame_token(const struct order *order, struct error *err)
         wishes_clear(&wishes);
         if (good)
                 return;
+        found.aws = err->aws;
         error_set(err, ERROR_KEY_LOST, "the token's signature of the request is wrong: %s",
                   found.what);
+        err->aws = found.aws;
         error_advise(err, "look at the token with its own tool, and order the certificate "
                           "again with a new key");
 }
@@ -337,46 +340,41 @@ apply_issue_failure(struct conductor *conductor, struct ride *ride, const struct
 }
 
 /*
- * When to ask again: a tenth of the time it has taken so far, so that little is waited once the
- * certificate is ready, and never more than a second in the first minute.
+ * How long the CA takes, so that an order's first poll comes when its certificate is ready.  A poll
+ * in vain says that it takes longer, but not how much one odd certificate takes; one that was not
+ * says that it takes no longer.
  */
 static void
-wait_for_next_poll(struct conductor *conductor, struct ride *ride)
+learn_issue_time(struct ca *ca, const struct ride *ride, bool in_vain)
 {
-        struct error ignored = { 0 };
-        const struct ca *ca = ca_get(&conductor->cas, ride->order->wishes.ca_arn, &ignored);
+        int64_t asked = ride->polled_ms - ride->submitted_ms;
+        int64_t enough = asked + asked / ISSUE_TIME_STEPS;
+
+        if (in_vain && enough > ca->issue_ms && asked < 2 * ca->issue_ms + EARLY_POLL_WAIT_MS)
+                ca->issue_ms = enough;
+        if (!in_vain && enough < ca->issue_ms)
+                ca->issue_ms = enough;
+}
+
+/*
+ * When to ask again: when it is thought to be ready, else a part of the time it has taken so far,
+ * so that little is waited once it is, and never more than a second in the first minute.
+ */
+static void
+wait_for_next_poll(const struct conductor *conductor, struct ride *ride, const struct ca *ca)
+{
         int64_t now = clock_boot_ms();
         int64_t elapsed = now - ride->submitted_ms;
         int64_t most = elapsed < EARLY_MS ? EARLY_POLL_WAIT_MS : LATE_POLL_WAIT_MS;
         /* Many share a quota. */
-        int64_t wait = elapsed / (conductor->ride_count > 1 ? 4 : 10);
+        int64_t wait = elapsed / (conductor->ride_count > 1 ? ISSUE_TIME_STEPS : 10);
 
-        /* Others have found out meanwhile. */
-        if (ca && ca->issue_ms - elapsed > wait)
+        if (ca->issue_ms > elapsed)
                 wait = ca->issue_ms - elapsed;
         if (wait < FIRST_POLL_WAIT_MS)
                 wait = FIRST_POLL_WAIT_MS;
         wait = network_jitter(wait);
         ride->wake_ms = now + (wait < most ? wait : most);
-}
-
-/*
- * How long the CA takes, so that the next order's first poll comes when its certificate is ready:
- * longer than thought when a poll was in vain, maybe shorter when none was.
- */
-static void
-learn_issue_time(struct conductor *conductor, const struct ride *ride)
-{
-        struct error ignored = { 0 };
-        struct ca *ca = ca_get(&conductor->cas, ride->order->wishes.ca_arn, &ignored);
-        int64_t took = ride->polled_ms - ride->submitted_ms;
-
-        if (!ca || !ride->polls)
-                return;
-        if (ride->polls > 1)
-                ca->issue_ms += (took - ca->issue_ms) / (ca->issue_ms ? 4 : 1);
-        else
-                ca->issue_ms -= ca->issue_ms / 32;
 }
 
 /*
@@ -427,9 +425,11 @@ apply_certificate(struct conductor *conductor, struct ride *ride, const struct a
 {
         struct order *order = ride->order;
         struct error err = { 0 };
+        struct ca *ca = ca_get(&conductor->cas, order->wishes.ca_arn, &err);
 
-        if (!reply->ok && reply->error.kind == ERROR_PENDING) {
-                wait_for_next_poll(conductor, ride);
+        if (ca && !reply->ok && reply->error.kind == ERROR_PENDING) {
+                learn_issue_time(ca, ride, true);
+                wait_for_next_poll(conductor, ride, ca);
                 return;
         }
         if (!reply->ok && reply->error.kind == ERROR_ISSUE_FAILED) {
@@ -446,7 +446,8 @@ apply_certificate(struct conductor *conductor, struct ride *ride, const struct a
                 ride_stop(ride, &err);
                 return;
         }
-        learn_issue_time(conductor, ride);
+        if (ca)
+                learn_issue_time(ca, ride, false);
         order->issued_at = clock_now();
         ride_note(ride, ORDER_ISSUED, "issued", EVENT_ISSUED);
 }

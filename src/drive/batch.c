@@ -19,13 +19,16 @@
 #include "drive/deliver.h"
 
 enum {
-        LANE_WINDOW = 192, /* orders in flight on one token */
+        LANE_WINDOW = 64,  /* orders in flight on one token, beside those that the CA has; */
+        FOR_EACH_AWAY = 2, /* and so many more for each of these, to be ready behind it, */
+        MOST_WINDOW = 448, /* up to that */
         FIRST_WINDOW = 8,  /* the same until a first certificate was issued */
         TURN_MS = 200,     /* a turn waits at most this long, so that signals are seen */
         MANY_RIDES = 16,   /* from here on turns are at least this far apart: */
         LEAST_TURN_MS = 16,
+        QUICK_TURN_MS = 4,     /* where a worker would be idle otherwise */
         SPARE_BYTES = 4 << 20, /* of memory that goes back to the system no sooner */
-        DECODED = 768,         /* keys, requests and certificates of what is in flight */
+        DECODED = 1536,        /* keys, requests and certificates of what is in flight */
         FLUSHED_ALONE = 2,     /* orders whose files are flushed one by one */
 };
 
@@ -159,9 +162,13 @@ ride_is_busy(const struct ride *ride)
 size_t
 drive_room(const struct conductor *conductor, const char *module, const char *token_uri)
 {
-        size_t window = conductor->proven ? LANE_WINDOW : FIRST_WINDOW;
         const struct lane *lane = lane_find(conductor->lanes, module, token_uri);
+        size_t window = conductor->proven ? LANE_WINDOW : FIRST_WINDOW;
 
+        if (lane && conductor->proven)
+                window += FOR_EACH_AWAY * lane->away;
+        if (window > MOST_WINDOW)
+                window = MOST_WINDOW;
         if (lane && (lane->dead.kind != ERROR_NONE || lane->rides >= window))
                 return 0;
         window -= lane ? lane->rides : 0;
@@ -299,13 +306,24 @@ decide_one(struct conductor *conductor, struct ride *ride, int64_t now)
         ride->waiting = ride->deed == DEED_NONE && !ride->fact_count;
 }
 
+static bool
+is_away(const struct ride *ride)
+{
+        return ride->at_network || ride->order->state == ORDER_SUBMITTED;
+}
+
 static void
 decide_all(struct conductor *conductor)
 {
         int64_t now = clock_boot_ms();
 
-        for (struct ride *ride = conductor->rides; ride; ride = ride->next)
+        for (struct lane *lane = conductor->lanes; lane; lane = lane->next)
+                lane->away = 0;
+        for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
                 decide_one(conductor, ride, now);
+                if (ride->lane)
+                        ride->lane->away += is_away(ride);
+        }
 }
 
 /* -- flush ------------------------------------------------------------------------------------ */
@@ -341,21 +359,24 @@ flush_files(struct conductor *conductor)
 
 /* -- dispatch --------------------------------------------------------------------------------- */
 
-/* What brings an order to its end comes first, and a new key last. */
+/*
+ * What brings an order to its end comes first, and a new key last; but the last keys of all come
+ * first, so that there is something to do while the CA has them.
+ */
 enum { PRIORITIES = 3 };
 
 static int
-priority_of(enum work_kind kind)
+priority_of(const struct conductor *conductor, enum work_kind kind)
 {
         switch (kind) {
         case WORK_DELIVER:
         case WORK_RETIRE:
         case WORK_PROVE:
-                return 0;
+                return conductor->no_more ? 2 : 0;
         case WORK_CSR:
                 return 1;
         default:
-                return 2;
+                return conductor->no_more ? 0 : 2;
         }
 }
 
@@ -374,8 +395,11 @@ give_work(struct conductor *conductor, struct ride *ride)
         /* A ride stays with the worker that made its key, so that handles stay good. */
         worker = lane_worker(&conductor->lanes, lane, ride->hold ? ride->worker : NULL,
                              conductor->options, conductor->results);
-        if (!worker)
+        if (!worker) {
+                /* For one with a worker of its own there may be room all the same. */
+                lane->full = true;
                 return;
+        }
         ride->worker = worker;
         ride->deed = DEED_NONE;
         work = work_new(ride->work_kind, ride_tag(ride), ride->order);
@@ -419,10 +443,13 @@ finish(struct ride *ride)
 static void
 dispatch_works(struct conductor *conductor)
 {
+        for (struct lane *lane = conductor->lanes; lane; lane = lane->next)
+                lane->full = false;
         for (int priority = 0; priority < PRIORITIES; priority++) {
                 for (struct ride *ride = conductor->rides; ride; ride = ride->next) {
                         if (!ride_is_busy(ride) && ride->deed == DEED_WORK &&
-                            priority_of(ride->work_kind) == priority)
+                            (!ride->lane->full || (ride->hold && ride->lane->worker_count > 1)) &&
+                            priority_of(conductor, ride->work_kind) == priority)
                                 give_work(conductor, ride);
                 }
         }
@@ -512,16 +539,17 @@ are_workers_busy_for(const struct conductor *conductor, int64_t ms)
 
 /*
  * While much is under way, what comes in within a few milliseconds shares a turn and its commit;
- * but no worker is to wait for that.
+ * but no worker is to wait long for that.
  */
 static void
 let_news_gather(const struct conductor *conductor)
 {
-        int64_t early = conductor->turned_ms + LEAST_TURN_MS - clock_boot_ms();
+        int64_t since = clock_boot_ms() - conductor->turned_ms;
+        bool busy = are_workers_busy_for(conductor, LEAST_TURN_MS - since);
+        int64_t early = (busy ? LEAST_TURN_MS : QUICK_TURN_MS) - since;
         struct timespec pause = { .tv_nsec = early * 1000000 };
 
-        if (conductor->ride_count > MANY_RIDES && early > 0 && early <= LEAST_TURN_MS &&
-            are_workers_busy_for(conductor, early))
+        if (conductor->ride_count > MANY_RIDES && early > 0 && early <= LEAST_TURN_MS)
                 nanosleep(&pause, NULL);
 }
 

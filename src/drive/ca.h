@@ -37,6 +37,7 @@ struct ca {
         struct buf chain;               /* the issuers above it, root last, concatenated DER */
 
         int64_t issue_ms; /* from ARN to certificate, as lately seen; 0: at once, or not known */
+        unsigned issued;  /* how many were asked for */
 
         struct buf root;      /* DER; empty: none is trusted yet */
         const char *root_how; /* to be pinned by this run, or NULL: it is in the ledger */

@@ -16,6 +16,8 @@ struct lane {
         struct worker *workers[LANE_MOST_SESSIONS];
         size_t worker_count;
         size_t rides;
+        size_t away; /* of them: the CA has them, or they wait for it; counted once a turn */
+        bool full;   /* a ride found no room in this turn */
         bool leaving;
         struct error dead; /* its module hangs: nothing is asked of it any more */
 
