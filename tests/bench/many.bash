@@ -1,7 +1,7 @@
 # scripts/bench: batches, beside the token's own time, the quota, and what people could write today.
 # shellcheck shell=bash disable=SC2154,SC2016  # the variables are those of scripts/bench
 
-orders=1000 repeats=3 share=100 rows=100000 rivals_python=300 rivals_shell=48 extra=50
+orders=1000 repeats=5 share=100 rows=100000 rivals_python=300 rivals_shell=48 extra=200
 [ -z "$quick" ] || { orders=30 repeats=1 share=4 rows=500 rivals_python=10 rivals_shell=2 extra=5; }
 
 # manifest COUNT [TOKEN…]: rows for new names, the tokens taken in turn.
