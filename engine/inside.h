@@ -42,6 +42,7 @@ CK_RV module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_fa
 
 /* -- tokens ------------------------------------------------------------------------------- */
 
+/* More than there are orders in flight on one token. */
 enum { FRESH_IDS = 512 };
 
 /* Attributes of one object that were read with one call; see attributes_glance(). */

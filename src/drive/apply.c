@@ -262,8 +262,7 @@ blame_token(const struct order *order, struct error *err)
         if (good)
                 return;
         found.aws = err->aws;
-        error_set(err, ERROR_KEY_LOST, "the token's signature of the request is wrong: %s",
-                  found.what);
+        error_set(err, ERROR_KEY_LOST, "the CA refused what the token signed: %s", found.what);
         err->aws = found.aws;
         error_advise(err, "look at the token with its own tool, and order the certificate "
                           "again with a new key");
@@ -342,7 +341,7 @@ apply_issue_failure(struct conductor *conductor, struct ride *ride, const struct
 /*
  * How long the CA takes, so that an order's first poll comes when its certificate is ready.  A poll
  * in vain says that it takes longer, but not how much one odd certificate takes; one that was not
- * says that it takes no longer.
+ * says that it takes no longer.  What an earlier run submitted says nothing.
  */
 static void
 learn_issue_time(struct ca *ca, const struct ride *ride, bool in_vain)
@@ -350,6 +349,8 @@ learn_issue_time(struct ca *ca, const struct ride *ride, bool in_vain)
         int64_t asked = ride->polled_ms - ride->submitted_ms;
         int64_t enough = asked + asked / ISSUE_TIME_STEPS;
 
+        if (!ride->composed)
+                return;
         if (in_vain && enough > ca->issue_ms && asked < 2 * ca->issue_ms + EARLY_POLL_WAIT_MS)
                 ca->issue_ms = enough;
         if (!in_vain && enough < ca->issue_ms)

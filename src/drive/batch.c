@@ -28,7 +28,7 @@ enum {
         LEAST_TURN_MS = 16,
         QUICK_TURN_MS = 4,     /* where a worker would be idle otherwise */
         SPARE_BYTES = 4 << 20, /* of memory that goes back to the system no sooner */
-        DECODED = 192,         /* keys, requests and certificates of what is in flight */
+        DECODED = 192,         /* keys, requests and certificates that a turn looks at */
         FLUSHED_ALONE = 2,     /* orders whose files are flushed one by one */
 };
 

@@ -141,6 +141,14 @@ hold_key(struct worker *worker, struct work *work, struct key *key)
         hold->key = key;
 }
 
+/* The order's key, held and told of. */
+static void
+take_key(struct worker *worker, struct work *work, struct key *key)
+{
+        hold_key(worker, work, key);
+        report_key(work, key);
+}
+
 static void
 hold_drop(struct work *work)
 {
@@ -231,8 +239,7 @@ look_for_key(struct worker *worker, struct work *work)
 
         if (!key)
                 return false;
-        hold_key(worker, work, key);
-        report_key(work, key);
+        take_key(worker, work, key);
         return true;
 }
 
@@ -245,8 +252,7 @@ look_for_public(struct worker *worker, struct work *work)
 
         if (!key)
                 return false;
-        hold_key(worker, work, key);
-        report_key(work, key);
+        take_key(worker, work, key);
         return true;
 }
 
@@ -369,8 +375,7 @@ look_by_openssl(struct worker *worker, struct work *work)
 
         if (!key)
                 return false;
-        hold_key(worker, work, key);
-        report_key(work, key);
+        take_key(worker, work, key);
         if (!fill_in_token(NULL, work))
                 return false;
         work->notes = text_format("nothing is known of where '%s' was made, and whether it can be "
@@ -412,8 +417,7 @@ do_recover(struct worker *worker, struct work *work)
 
         if (!key)
                 return work->error.kind == ERROR_NONE;
-        hold_key(worker, work, key);
-        report_key(work, key);
+        take_key(worker, work, key);
         return true;
 }
 
@@ -478,8 +482,7 @@ do_key(struct worker *worker, struct work *work)
         if (!key)
                 return false;
         failpoint("key-made");
-        hold_key(worker, work, key);
-        report_key(work, key);
+        take_key(worker, work, key);
         return sign_request(work, key, view_buf(&work->spki));
 }
 

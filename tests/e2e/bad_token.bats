@@ -244,7 +244,7 @@ batch_of_two() {
         break_with 'wrong-signature on=C_Sign after=1 count=1'
         batch_of_two
         [ "$status" != 0 ]
-        [[ $stderr == *"signature of the request is wrong"* ]]
+        [[ $stderr == *"what the token signed: the certificate request's own signature is wrong"* ]]
         mend
         batch_of_two --retry-failed
         [ "$status" = 0 ]
