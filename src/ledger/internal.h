@@ -62,8 +62,7 @@ struct ledger {
         size_t next_update;
 };
 
-/* The states that order_state_is_open() names, as the partial indices have them (a query has to
- * say it in the same words to use one). */
+/* The states that order_state_is_open() names. */
 #define OPEN_STATES "('planned', 'keyed', 'requested', 'submitted', 'issued', 'verified')"
 
 /* -- sql.c: statements and what SQLite's answers mean --------------------------------------- */

@@ -171,7 +171,9 @@ connect_file(struct ledger *ledger, const char *name, int flags, struct error *e
         static const char settings[] = "PRAGMA foreign_keys = ON;"
                                        "PRAGMA trusted_schema = OFF;"
                                        "PRAGMA synchronous = FULL;"
-                                       "PRAGMA cell_size_check = ON;";
+                                       "PRAGMA cell_size_check = ON;"
+                                       /* What a large batch has in flight, in KiB. */
+                                       "PRAGMA cache_size = -8192;";
 
         sqlite3_close(ledger->db);
         ledger->db = NULL;

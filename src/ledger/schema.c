@@ -9,6 +9,15 @@
 #define APPLICATION_ID "1345401187"
 enum { application_id = 1345401187 };
 
+/*
+ * One open order of a name.  Spelt out: for more than two values after IN, SQLite makes a table of
+ * them each time that it looks whether a row belongs into the index, twice for each change.
+ */
+#define OPEN_NAME                                                                       \
+        "CREATE UNIQUE INDEX orders_open_name ON orders (name) WHERE state = 'planned'" \
+        " OR state = 'keyed' OR state = 'requested' OR state = 'submitted'"             \
+        " OR state = 'issued' OR state = 'verified';"
+
 /* What an empty file becomes: the same as by the migrations, in a fifth of the time. */
 static const char whole[] =
         "CREATE TABLE orders ("
@@ -113,9 +122,7 @@ static const char whole[] =
         " certificate BLOB,"
         " chain BLOB,"
         " root BLOB"
-        ") STRICT;"
-        "CREATE UNIQUE INDEX orders_open_name ON orders (name) WHERE state IN " OPEN_STATES ";"
-        "CREATE INDEX orders_name ON orders (name);"
+        ") STRICT;" OPEN_NAME "CREATE INDEX orders_name ON orders (name);"
         "CREATE INDEX orders_state ON orders (state);"
         "CREATE INDEX orders_successor ON orders (replaces)"
         " WHERE state IN ('delivered', 'installed') AND replaces IS NOT NULL;"
@@ -195,8 +202,10 @@ static const char delivery[] =
         "ALTER TABLE orders ADD COLUMN renew_at INTEGER;"
         "CREATE INDEX orders_renew_at ON orders (renew_at) WHERE renew_at IS NOT NULL;";
 
+static const char open_name[] = "DROP INDEX orders_open_name;" OPEN_NAME;
+
 /* Migration i brings a file of version i + 1 to version i + 2. */
-static const char *const migrations[] = { second, identities, over_csr, delivery };
+static const char *const migrations[] = { second, identities, over_csr, delivery, open_name };
 enum { LAST_VERSION = ARRAY_LENGTH(migrations) + 1 };
 
 bool

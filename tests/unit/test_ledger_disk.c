@@ -386,6 +386,9 @@ a_file_of_the_first_version_is_brought_up_to_date_and_still_proves_itself(void *
                         "DROP TABLE identities;"
                         "ALTER TABLE orders DROP COLUMN over_csr;"
                         "ALTER TABLE orders DROP COLUMN differences;"
+                        "DROP INDEX orders_open_name;"
+                        "CREATE UNIQUE INDEX orders_open_name ON orders (name) WHERE state IN"
+                        " ('planned', 'keyed', 'requested', 'submitted', 'issued', 'verified');"
                         "PRAGMA user_version = 1");
         CLEANUP(close_cleanup) struct ledger *again = open_ledger(*state);
         CLEANUP(free_cleanup) char *migrated = shape_of(*state);
