@@ -14,7 +14,7 @@
 
 enum {
         MOST_HEADER_BYTES = 256 * 1024,
-        IDLE_HANDLES = 8,
+        IDLE_HANDLES = 32,
         MOST_KEPT = 128,
         EVENTS = 64,
         UPLOAD_BYTES = 16 * 1024, /* curl's least buffer; ours is a few kilobytes at a time */

@@ -111,13 +111,16 @@ reads_back(int fd, struct view bytes)
                         continue;
                 if (got < 0)
                         return false;
-                if (got == 0 && at == bytes.len)
-                        return true;
                 errno = 0;
-                if (got == 0 || (size_t)got > bytes.len - at ||
-                    memcmp(part, bytes.data + at, (size_t)got) != 0)
+                if ((size_t)got > bytes.len - at ||
+                    (got && memcmp(part, bytes.data + at, (size_t)got) != 0))
                         return false;
                 at += (size_t)got;
+                /* A file that gives less than was asked for ends there; or is cut off. */
+                if (at == bytes.len && (size_t)got < sizeof(part))
+                        return true;
+                if (got == 0)
+                        return false;
         }
 }
 
