@@ -12,7 +12,11 @@ enum { BUCKET_MS = 500 };
 /* A send that is late by up to this much is caught up with. */
 enum { SLACK_MS = 400 };
 
-enum { FIRST_IN_FLIGHT = 4, GROWTH = 8 };
+/*
+ * Without a limit: so many calls at once, one more for each GROWTH good answers, and one for each
+ * behind the first DOUBT.  By then the usual quota, 25 a second, would have shown.
+ */
+enum { FIRST_IN_FLIGHT = 6, GROWTH = 8, DOUBT = 32 };
 
 void
 pace_init(struct pace *pace, double limit, double once_bitten)
@@ -28,13 +32,21 @@ pace_rate(const struct pace *pace)
         return pace->limit > 0 && pace->limit < pace->rate ? pace->limit : pace->rate;
 }
 
+static unsigned
+may_fly(const struct pace *pace)
+{
+        unsigned certain = pace->good > DOUBT ? pace->good - DOUBT : 0;
+
+        return FIRST_IN_FLIGHT + pace->good / GROWTH + certain;
+}
+
 int64_t
 pace_wait_ms(const struct pace *pace, int64_t now_ms)
 {
         double wait = pace->due_ms - (double)now_ms;
 
         if (pace_rate(pace) <= 0)
-                return pace->in_flight < FIRST_IN_FLIGHT + pace->good / GROWTH ? 0 : -1;
+                return pace->in_flight < may_fly(pace) ? 0 : -1;
         return wait > 0 ? (int64_t)ceil(wait) : 0;
 }
 

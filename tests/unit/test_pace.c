@@ -115,6 +115,18 @@ without_a_quota_there_is_no_limit(void **state)
         assert_in_range(took, 0, 3000);
 }
 
+/* One after the other they would take twelve seconds. */
+static void
+where_there_is_no_quota_a_slow_ca_is_soon_asked_for_many_at_once(void **state)
+{
+        struct service service = { .quota = 1e9, .tokens = 1e9 };
+        struct pace pace;
+
+        (void)state;
+        pace_init(&pace, 0, 24.9);
+        assert_in_range(drive(&pace, &service, 300, 40), 0, 500);
+}
+
 static void
 a_quota_far_below_the_limit_is_found(void **state)
 {
@@ -202,6 +214,7 @@ main(void)
                 cmocka_unit_test(a_quota_that_nobody_told_of_is_met_by_few_calls_and_then_kept),
                 cmocka_unit_test(the_quota_that_shows_is_kept_to_at_once),
                 cmocka_unit_test(without_a_quota_there_is_no_limit),
+                cmocka_unit_test(where_there_is_no_quota_a_slow_ca_is_soon_asked_for_many_at_once),
                 cmocka_unit_test(a_quota_far_below_the_limit_is_found),
                 cmocka_unit_test(refusals_of_calls_under_way_lower_the_rate_once),
                 cmocka_unit_test(the_rate_never_falls_below_one_call_in_two_seconds),
