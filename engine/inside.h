@@ -43,7 +43,7 @@ CK_RV module_token_facts(struct module *module, CK_SLOT_ID slot, struct token_fa
 /* -- tokens ------------------------------------------------------------------------------- */
 
 /* More than there are orders in flight on one token. */
-enum { FRESH_IDS = 512 };
+enum { FRESH_IDS = 1024, FRESH_DIGEST = 16 };
 
 /* Attributes of one object that were read with one call; see attributes_glance(). */
 enum { GLANCE_MOST = 8, GLANCE_BYTES = 2048 };
@@ -87,7 +87,7 @@ struct token {
 
         /* Digests of ids under which a pair was made here and no certificate was written yet:
          * nothing has to be searched for before the first one is. */
-        uint8_t fresh[FRESH_IDS][32];
+        uint8_t fresh[FRESH_IDS][FRESH_DIGEST];
         size_t fresh_next;
 };
 

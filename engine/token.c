@@ -583,7 +583,10 @@ token_can_make(struct token *token, enum key_type type)
 void
 token_remember_fresh(struct token *token, struct view id)
 {
-        sha256(id, token->fresh[token->fresh_next]);
+        uint8_t digest[32];
+
+        sha256(id, digest);
+        memcpy(token->fresh[token->fresh_next], digest, FRESH_DIGEST);
         token->fresh_next = (token->fresh_next + 1) % FRESH_IDS;
 }
 
@@ -594,7 +597,7 @@ fresh_place(const struct token *token, struct view id)
 
         sha256(id, digest);
         for (size_t i = 0; i < FRESH_IDS; i++) {
-                if (memcmp(token->fresh[i], digest, sizeof(digest)) == 0)
+                if (memcmp(token->fresh[i], digest, FRESH_DIGEST) == 0)
                         return i;
         }
         return FRESH_IDS;
@@ -612,5 +615,5 @@ token_forget_fresh(struct token *token, struct view id)
         size_t place = fresh_place(token, id);
 
         if (place < FRESH_IDS)
-                memset(token->fresh[place], 0, sizeof(token->fresh[place]));
+                memset(token->fresh[place], 0, FRESH_DIGEST);
 }

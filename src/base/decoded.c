@@ -149,7 +149,7 @@ make_room(struct memory *memory)
  * An uncompressed point on a named curve, as nearly every key is: what stands in front of it is the
  * same for all (RFC 5480), and a key is made of it without OpenSSL's looking for a decoder.
  */
-static const struct {
+static const struct curve {
         const char *group;
         uint8_t head[27];
         size_t head_length;
@@ -167,36 +167,59 @@ static const struct {
           120 },
 };
 
+static const struct curve *
+curve_of(struct view spki)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(curves); i++) {
+                const struct curve *curve = &curves[i];
+
+                if (spki.len == curve->length && spki.data[curve->head_length] == 0x04 &&
+                    memcmp(spki.data, curve->head, curve->head_length) == 0)
+                        return curve;
+        }
+        return NULL;
+}
+
+/* Keys without a point, of which the others are made: a group takes longer to make than to copy. */
+static EVP_PKEY *blanks[ARRAY_LENGTH(curves)];
+
+static void
+make_blanks(void)
+{
+        for (size_t i = 0; i < ARRAY_LENGTH(curves); i++) {
+                EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+                char group[8];
+
+                snprintf(group, sizeof(group), "%s", curves[i].group);
+                OSSL_PARAM params[] = {
+                        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+                        OSSL_PARAM_construct_end(),
+                };
+
+                if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
+                    EVP_PKEY_fromdata(context, &blanks[i], EVP_PKEY_KEY_PARAMETERS, params) != 1)
+                        blanks[i] = NULL;
+                EVP_PKEY_CTX_free(context);
+        }
+}
+
 static EVP_PKEY *
 key_on_curve(struct view spki)
 {
+        static pthread_once_t made = PTHREAD_ONCE_INIT;
+        const struct curve *curve = curve_of(spki);
         EVP_PKEY *key = NULL;
-        size_t i = 0;
 
-        while (i < ARRAY_LENGTH(curves) &&
-               (spki.len != curves[i].length || spki.data[curves[i].head_length] != 0x04 ||
-                memcmp(spki.data, curves[i].head, curves[i].head_length) != 0))
-                i++;
-        if (i == ARRAY_LENGTH(curves))
+        if (!curve)
                 return NULL;
-        EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-        uint8_t point[97];
-        size_t length = spki.len - curves[i].head_length;
-        char group[8];
-
-        memcpy(point, spki.data + curves[i].head_length, length);
-        snprintf(group, sizeof(group), "%s", curves[i].group);
-        OSSL_PARAM params[] = {
-                OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-                OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, length),
-                OSSL_PARAM_construct_end(),
-        };
-
-        if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
-            EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-                key = NULL;
-        EVP_PKEY_CTX_free(context);
-        return key;
+        pthread_once(&made, make_blanks);
+        if (blanks[curve - curves])
+                key = EVP_PKEY_dup(blanks[curve - curves]);
+        if (key && EVP_PKEY_set1_encoded_public_key(key, spki.data + curve->head_length,
+                                                    spki.len - curve->head_length) == 1)
+                return key;
+        EVP_PKEY_free(key);
+        return NULL;
 }
 
 static void *

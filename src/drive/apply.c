@@ -141,6 +141,24 @@ apply_key(struct ride *ride, struct work *work)
                 apply_csr(ride, work);
 }
 
+/* The token signed: with the certificate's key? */
+static void
+apply_test(struct ride *ride, struct work *work)
+{
+        const struct order *order = ride->order;
+        struct error ignored = { 0 };
+
+        /* A resume has not judged it. */
+        if (!ride->certificate.serial && !certificate_facts_read(view_buf(&order->certificate),
+                                                                 &ride->certificate, &work->error))
+                return;
+        ride->tested =
+                signature_verify(view_buf(&ride->certificate.spki), work->hash,
+                                 view_buf(&work->message), view_buf(&work->signature), &ignored);
+        ride->doubted = !ride->tested;
+}
+
+/* `work->error` is what is found wrong with it here. */
 static void
 apply_done_work(struct ride *ride, struct work *work)
 {
@@ -156,6 +174,9 @@ apply_done_work(struct ride *ride, struct work *work)
                 return;
         case WORK_CSR:
                 apply_csr(ride, work);
+                return;
+        case WORK_TEST:
+                apply_test(ride, work);
                 return;
         case WORK_DELIVER:
                 ride->delivered = true;
@@ -199,8 +220,9 @@ ride_apply_work(struct conductor *conductor, struct ride *ride, struct work *wor
                 free(ride->notes);
                 ride->notes = MOVE(work->notes);
         }
-        if (work->error.kind == ERROR_NONE) {
+        if (work->error.kind == ERROR_NONE)
                 apply_done_work(ride, work);
+        if (work->error.kind == ERROR_NONE) {
                 if (work->kind == WORK_LOOK)
                         conductor_tell(conductor, EVENT_TOKEN, order, order->token.uri);
                 return;

@@ -20,9 +20,11 @@
 
 enum {
         LANE_WINDOW = 64,  /* orders in flight on one token, beside those that the CA has; */
-        FOR_EACH_AWAY = 2, /* and so many more for each of these, to be ready behind it, */
+        FOR_EACH_AWAY = 3, /* and so many more for each of these, to be ready behind it, */
         MOST_WINDOW = 448, /* up to that */
-        FIRST_WINDOW = 8,  /* the same until a first certificate was issued */
+        FIRST_WINDOW = 8,  /* the same until a CA took a first request, */
+        FIRST_MS = 60,     /* and what the token makes in that time, */
+        MOST_FIRST = 32,   /* up to that */
         TURN_MS = 200,     /* a turn waits at most this long, so that signals are seen */
         MANY_RIDES = 16,   /* from here on turns are at least this far apart: */
         LEAST_TURN_MS = 16,
@@ -159,16 +161,32 @@ ride_is_busy(const struct ride *ride)
 
 /* -- lanes ------------------------------------------------------------------------------------ */
 
+/* A CA that takes nothing is to leave few keys behind; but a quick token need not wait for it. */
+static size_t
+first_window(const struct lane *lane)
+{
+        int64_t pace = lane && lane->worker_count ? worker_pace_us(lane->workers[0], WORK_KEY) : 0;
+        size_t window = FIRST_WINDOW + (pace > 0 ? (size_t)(FIRST_MS * 1000 / pace) : 0);
+
+        return window < MOST_FIRST ? window : MOST_FIRST;
+}
+
+static size_t
+window_of(const struct conductor *conductor, const struct lane *lane)
+{
+        size_t window = LANE_WINDOW + (lane ? FOR_EACH_AWAY * lane->away : 0);
+
+        if (!conductor->proven)
+                return first_window(lane);
+        return window < MOST_WINDOW ? window : MOST_WINDOW;
+}
+
 size_t
 drive_room(const struct conductor *conductor, const char *module, const char *token_uri)
 {
         const struct lane *lane = lane_find(conductor->lanes, module, token_uri);
-        size_t window = conductor->proven ? LANE_WINDOW : FIRST_WINDOW;
+        size_t window = window_of(conductor, lane);
 
-        if (lane && conductor->proven)
-                window += FOR_EACH_AWAY * lane->away;
-        if (window > MOST_WINDOW)
-                window = MOST_WINDOW;
         if (lane && (lane->dead.kind != ERROR_NONE || lane->rides >= window))
                 return 0;
         window -= lane ? lane->rides : 0;
@@ -369,6 +387,7 @@ static int
 priority_of(const struct conductor *conductor, enum work_kind kind)
 {
         switch (kind) {
+        case WORK_TEST:
         case WORK_DELIVER:
         case WORK_RETIRE:
         case WORK_PROVE:
@@ -384,7 +403,6 @@ static void
 give_work(struct conductor *conductor, struct ride *ride)
 {
         struct lane *lane = ride->lane;
-        struct error err = { 0 };
         struct worker *worker;
         struct work *work;
 
@@ -403,19 +421,13 @@ give_work(struct conductor *conductor, struct ride *ride)
         ride->worker = worker;
         ride->deed = DEED_NONE;
         work = work_new(ride->work_kind, ride_tag(ride), ride->order);
-        /* A resume has not judged it.  Read here: the token is not to wait for that. */
-        if (ride->work_kind == WORK_DELIVER && !ride->certificate.serial &&
-            !certificate_facts_read(view_buf(&ride->order->certificate), &ride->certificate,
-                                    &err)) {
-                work_free(work);
-                ride_stop(ride, &err);
-                return;
-        }
         if (ride->work_kind == WORK_DELIVER) {
+                /* Read when its key was tested: the token is not to wait for that. */
                 work->facts = ride->certificate;
                 ride->certificate = (struct certificate_facts){ 0 };
         }
         work->hold = ride->hold;
+        work->doubted = ride->doubted;
         work->last = ride->work_kind == WORK_DELIVER && !ride->order->replaces &&
                      !ride->order->wishes.prove;
         work->may_reload = lane->worker_count == 1 && !lane_shares_module(conductor->lanes, lane);

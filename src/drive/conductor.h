@@ -61,7 +61,9 @@ struct ride {
         bool recovered;    /* WORK_RECOVER came back */
         bool composed;     /* `request` was made or checked for repeating in this run */
         bool doubt;        /* an earlier send may have reached the CA */
-        bool delivered;    /* the worker's part of the delivery is done */
+        bool tested;       /* the token's test signature is that of the certificate's key */
+        bool doubted;      /* it is not: the worker is to say why */
+        bool delivered;    /* the certificate is on the token */
         bool retired;      /* the predecessor's certificate object is gone */
         bool written;      /* its files were written in this run */
         struct hook *hook; /* --deploy-hook while it runs */

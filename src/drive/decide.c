@@ -557,7 +557,11 @@ decide_verified(struct conductor *conductor, struct ride *ride)
         struct order *order = ride->order;
         struct error err = { 0 };
 
-        if (needs_token(order) && !ride->delivered) {
+        if (needs_token(order) && !ride->tested) {
+                ride_work(ride, WORK_TEST);
+                return;
+        }
+        if (needs_token(order) && (order->wishes.stores & STORE_TOKEN) && !ride->delivered) {
                 ride_work(ride, WORK_DELIVER);
                 return;
         }

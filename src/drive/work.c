@@ -40,6 +40,8 @@ work_free(struct work *work)
         free(work->key_uri);
         buf_clear(&work->spki);
         buf_clear(&work->csr);
+        buf_clear(&work->message);
+        buf_clear(&work->signature);
         buf_clear(&work->old_key_sha256);
         free(work->notes);
         free(work);
@@ -187,33 +189,29 @@ find_key(struct worker *worker, struct work *work)
                         &work->error);
 }
 
-/* The order's key: the handle that is held, or found by the recorded id, and still the same. */
+/* The order's key: the handle that is held, or found by the recorded id. */
 static struct key *
 need_key(struct worker *worker, struct work *work)
 {
-        const struct order *order = work->order;
+        struct key *key = work->hold ? work->hold->key : NULL;
 
-        if (!work->hold || !work->hold->key) {
-                struct key *key = find_key(worker, work);
+        if (key)
+                return key;
+        key = find_key(worker, work);
+        if (!key && work->error.kind == ERROR_KEY_ABSENT && !worker->by_openssl) {
+                struct error absent = work->error;
 
-                if (!key && work->error.kind == ERROR_KEY_ABSENT && !worker->by_openssl) {
-                        struct error absent = work->error;
-
-                        error_set(&work->error, ERROR_KEY_LOST,
-                                  "the order's key is no longer on its token");
-                        error_advise(&work->error,
-                                     "look for the token that holds it; where it was erased or "
-                                     "initialised again, the order cannot go on: issue a new one");
-                        log_info("key-lost", "order=%lld what=%s", (long long)order->number,
-                                 absent.what);
-                }
-                if (!key)
-                        return NULL;
-                hold_key(worker, work, key);
+                error_set(&work->error, ERROR_KEY_LOST,
+                          "the order's key is no longer on its token");
+                error_advise(&work->error,
+                             "look for the token that holds it; where it was erased or "
+                             "initialised again, the order cannot go on: issue a new one");
+                log_info("key-lost", "order=%lld what=%s", (long long)work->order->number,
+                         absent.what);
         }
-        if (!key_check(work->hold->key, view_buf(&order->spki), &work->error))
-                return NULL;
-        return work->hold->key;
+        if (key)
+                hold_key(worker, work, key);
+        return key;
 }
 
 /* --key URI: the existing key, by its id or label. */
@@ -489,9 +487,46 @@ do_key(struct worker *worker, struct work *work)
 static bool
 do_csr(struct worker *worker, struct work *work)
 {
+        const struct order *order = work->order;
         struct key *key = need_key(worker, work);
 
-        return key && sign_request(work, key, view_buf(&work->order->spki));
+        return key && key_check(key, view_buf(&order->spki), &work->error) &&
+               sign_request(work, key, view_buf(&order->spki));
+}
+
+/* The handle does not lead to the order's key any more: is it another token?  False. */
+static bool
+tell_why(struct worker *worker, struct work *work)
+{
+        if (!worker->by_openssl && !token_check(worker->token, &work->error))
+                return false;
+        error_set(&work->error, ERROR_KEY_LOST,
+                  "the token signed with another key than the one on record");
+        error_about(&work->error, "key %s", work->order->key_uri);
+        return error_advise(&work->error, "the token was swapped, or initialised anew; order the "
+                                          "certificate again with a new key");
+}
+
+/* Whether it is still the order's key is what the signature is to tell. */
+static bool
+do_test(struct worker *worker, struct work *work)
+{
+        uint8_t message[64];
+
+        if (work->doubted)
+                return tell_why(worker, work);
+        struct key *key = need_key(worker, work);
+
+        if (!key)
+                return false;
+        random_bytes(message, sizeof(message));
+        buf_set(&work->message, view_of(message, sizeof(message)));
+        work->hash = key_type_hash(key_type(key));
+        if (!key_sign_for_verifier(key, work->hash, view_buf(&work->message), &work->signature,
+                                   &work->error))
+                return false;
+        failpoint("test-signature-made");
+        return true;
 }
 
 static bool
@@ -499,13 +534,8 @@ do_deliver(struct worker *worker, struct work *work)
 {
         const struct order *order = work->order;
         const struct certificate_facts *facts = &work->facts;
-        struct key *key = need_key(worker, work);
 
-        if (!key || !session_test_signature(key, facts, &work->error))
-                return false;
-        failpoint("test-signature-made");
-        if ((order->wishes.stores & STORE_TOKEN) &&
-            !token_write_certificate(worker->token, view_buf(&order->certificate),
+        if (!token_write_certificate(worker->token, view_buf(&order->certificate),
                                      view_buf(&facts->subject_der), view_buf(&facts->issuer_der),
                                      view_buf(&facts->serial_der), view_buf(&order->key_id),
                                      order->key_label, &work->error))
@@ -561,6 +591,7 @@ static const struct {
         [WORK_RECOVER] = { "recover", do_recover, true },
         [WORK_KEY] = { "key", do_key, true },
         [WORK_CSR] = { "csr", do_csr, true },
+        [WORK_TEST] = { "test", do_test, true },
         [WORK_DELIVER] = { "deliver", do_deliver, true },
         [WORK_RETIRE] = { "retire", do_retire, true },
         [WORK_PROVE] = { "prove", do_prove, true },

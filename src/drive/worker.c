@@ -9,7 +9,7 @@ enum {
         /* So much work a worker has ahead, that it does not wait for the conductor's turn. */
         AHEAD_US = 60 * 1000,
         LEAST_AHEAD = 2,
-        MOST_AHEAD = 64,
+        MOST_AHEAD = 192,
 };
 
 /* -- the thread's side --------------------------------------------------------------------- */
@@ -58,6 +58,8 @@ void
 worker_give(struct worker *worker, struct work *work)
 {
         worker->reloads += work->may_reload;
+        work->foreseen_us = worker->pace_us[work->kind];
+        worker->ahead_us += work->foreseen_us;
         if (worker->load++ == 0)
                 worker->given_at_ms = clock_boot_ms();
         queue_push(worker->inbox, work);
@@ -69,34 +71,44 @@ worker_load(const struct worker *worker)
         return worker->load;
 }
 
-void
-worker_taken_back(struct worker *worker, const struct work *work)
+static void
+note_gone(struct worker *worker, const struct work *work)
 {
         worker->load--;
         worker->reloads -= work->may_reload;
+        worker->ahead_us -= work->foreseen_us;
+}
+
+void
+worker_taken_back(struct worker *worker, const struct work *work)
+{
+        int64_t *pace_us = &worker->pace_us[work->kind];
+
+        note_gone(worker, work);
         worker->loaded = true;
         worker->cannot_lock = worker->cannot_lock || work->cannot_lock;
         worker->given_at_ms = clock_boot_ms();
-        if (work_needs_token(work->kind))
-                worker->pace_us += (work->took_us - worker->pace_us) / 4;
+        *pace_us = *pace_us ? *pace_us + (work->took_us - *pace_us) / 4 : work->took_us;
 }
 
 bool
 worker_has_room(const struct worker *worker)
 {
-        int64_t ahead = worker->pace_us > 0 ? AHEAD_US / worker->pace_us : MOST_AHEAD;
+        bool enough = worker->load >= MOST_AHEAD || !worker->loaded || worker->ahead_us >= AHEAD_US;
 
-        if (!worker->loaded || ahead < LEAST_AHEAD)
-                ahead = LEAST_AHEAD;
-        if (ahead > MOST_AHEAD)
-                ahead = MOST_AHEAD;
-        return !worker->ending && worker->load < (size_t)ahead;
+        return !worker->ending && (worker->load < LEAST_AHEAD || !enough);
+}
+
+int64_t
+worker_pace_us(const struct worker *worker, enum work_kind kind)
+{
+        return worker->pace_us[kind];
 }
 
 int64_t
 worker_ahead_us(const struct worker *worker)
 {
-        return (int64_t)worker->load * worker->pace_us;
+        return worker->ahead_us;
 }
 
 struct work *
@@ -109,8 +121,7 @@ worker_reclaim(struct worker *worker)
                 if (!work)
                         return NULL;
                 if (work->kind != WORK_RELEASE && work->kind != WORK_END) {
-                        worker->load--;
-                        worker->reloads -= work->may_reload;
+                        note_gone(worker, work);
                         return work;
                 }
                 queue_push(worker->inbox, work);

@@ -18,7 +18,8 @@ enum work_kind {
         WORK_RECOVER, /* a PLANNED order after a crash: adopt or destroy what carries its id */
         WORK_KEY,     /* make the key pair, and at once what WORK_CSR does */
         WORK_CSR,     /* build the CSR and have the token sign it */
-        WORK_DELIVER, /* test signature; certificate written and read back */
+        WORK_TEST,    /* a signature over something fresh, for the conductor to verify */
+        WORK_DELIVER, /* certificate written and read back */
         WORK_RETIRE,  /* destroy the certificate object that a successor replaced */
         WORK_PROVE,   /* the application's view */
         WORK_RELEASE, /* the order leaves: forget its key handle */
@@ -37,6 +38,7 @@ struct work {
         struct hold *hold;              /* in and out: the worker makes, changes and drops it */
         bool last;                      /* nothing follows it: the handle is dropped */
         bool may_reload;                /* nobody else uses the module: it may be loaded anew */
+        bool doubted;                   /* WORK_TEST: the signature was by another key: why? */
         struct buf old_certificate;     /* WORK_RETIRE: DER */
         struct certificate_facts facts; /* WORK_DELIVER: of the order's certificate */
 
@@ -52,9 +54,14 @@ struct work {
         bool have_key;    /* the five above are filled */
         bool cannot_lock; /* the module is for one thread at a time (CKR_CANT_LOCK) */
         struct buf csr;
+        enum hash hash; /* WORK_TEST, and the two below */
+        struct buf message;
+        struct buf signature;
         struct buf old_key_sha256; /* WORK_LOOK with --replace */
         char *notes;               /* what is worth telling, or NULL */
         int64_t took_us;
+
+        int64_t foreseen_us; /* the conductor's: what it was given as */
 };
 
 struct work *work_new(enum work_kind kind, void *tag, const struct order *order);
@@ -81,6 +88,9 @@ void worker_taken_back(struct worker *worker, const struct work *work);
  * ones no more than one.
  */
 bool worker_has_room(const struct worker *worker);
+
+/* What a work of that kind takes it, smoothed, in microseconds; 0 before the first one. */
+int64_t worker_pace_us(const struct worker *worker, enum work_kind kind);
 
 /* What it was given and has not done yet, by what works took it until now. */
 int64_t worker_ahead_us(const struct worker *worker);

@@ -32,7 +32,8 @@ struct worker {
         bool loaded;         /* a work came back: its module is loaded */
         bool cannot_lock;
         bool ending;
-        int64_t pace_us; /* what a work takes, smoothed */
+        int64_t pace_us[WORK_END + 1]; /* what a work of each kind takes, smoothed */
+        int64_t ahead_us;              /* the works given and not yet taken back, by that */
 
         /* the thread's side */
         struct modules *modules;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/algorithm.h"
 #include "engine/witness.h"
 
 struct fake_token fake_token;
@@ -133,6 +134,13 @@ const struct token_facts *
 token_facts(const struct token *token)
 {
         return &token->facts;
+}
+
+bool
+token_check(struct token *token, struct error *err)
+{
+        (void)token;
+        return called(FAKE_CHECK, err);
 }
 
 const struct secret *
@@ -307,6 +315,12 @@ key_uri(const struct key *key)
         return key->uri;
 }
 
+enum key_type
+key_type(const struct key *key)
+{
+        return key_type_of_key(key->pkey);
+}
+
 void
 key_evidence(const struct key *key, struct key_evidence *out)
 {
@@ -324,14 +338,18 @@ key_sign(struct key *key, enum hash hash, struct view message, struct buf *signa
         uint8_t bytes[256];
         size_t length = sizeof(bytes);
         bool done = called(FAKE_SIGN, err);
+        bool lies = fake_token.lies_at && fake_token_count(FAKE_SIGN) == fake_token.lies_at;
+        EVP_PKEY *other = lies ? EVP_EC_gen("P-256") : NULL;
 
         if (done) {
                 assert(hash == HASH_SHA256);
-                assert(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key->pkey) == 1);
+                assert(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL,
+                                          lies ? other : key->pkey) == 1);
                 assert(EVP_DigestSign(context, bytes, &length, message.data, message.len) == 1);
                 buf_set(signature, view_of(bytes, length));
         }
         EVP_MD_CTX_free(context);
+        EVP_PKEY_free(other);
         return done;
 }
 

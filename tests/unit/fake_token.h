@@ -14,7 +14,7 @@ enum fake_call {
         FAKE_OPEN,
         FAKE_MAKE,
         FAKE_SIGN,
-        FAKE_CHECK,
+        FAKE_CHECK, /* key_check() and token_check() */
         FAKE_WRITE,
         FAKE_DESTROY,
         FAKE_CALLS
@@ -36,6 +36,7 @@ struct fake_token {
         unsigned counts[FAKE_CALLS];          /* calls so far */
         enum error_kind failures[FAKE_CALLS]; /* every call fails with this, until reset */
         unsigned absent_opens;                /* so many opens find no token, then it is there */
+        unsigned lies_at;                     /* the signature (1: the first) by another key */
         unsigned hang_ms;                     /* every FAKE_MAKE sleeps this long */
         void (*meanwhile)(enum fake_call);    /* what others do during a call; may be NULL */
 };

@@ -376,6 +376,31 @@ a_key_that_is_gone_is_a_verdict(void **state)
 }
 
 static void
+what_signs_with_another_key_gets_no_certificate(void **state)
+{
+        (void)state;
+        /* The first one is the request's. */
+        fake_token.lies_at = 2;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_KEY_LOST, ORDER_FAILED);
+        assert_int_equal(fake_token.counts[FAKE_WRITE], 0);
+}
+
+static void
+an_order_whose_token_was_swapped_goes_on_with_its_own(void **state)
+{
+        (void)state;
+        fake_token.lies_at = 2;
+        fake_token.failures[FAKE_CHECK] = ERROR_TOKEN_SWAPPED;
+        run(new_order("device-1"));
+        assert_stopped(ERROR_TOKEN_SWAPPED, ORDER_VERIFIED);
+        assert_int_equal(fake_token.counts[FAKE_WRITE], 0);
+        fake_token.failures[FAKE_CHECK] = ERROR_NONE;
+        run(reload(back->number));
+        assert_delivered();
+}
+
+static void
 fetching_without_the_token_is_pending(void **state)
 {
         (void)state;
@@ -713,6 +738,8 @@ main(void)
                 TEST(a_token_that_goes_away_leaves_the_state_and_resume_goes_on),
                 TEST(a_key_that_was_made_before_the_crash_is_adopted),
                 TEST(a_key_that_is_gone_is_a_verdict),
+                TEST(what_signs_with_another_key_gets_no_certificate),
+                TEST(an_order_whose_token_was_swapped_goes_on_with_its_own),
                 TEST(fetching_without_the_token_is_pending),
                 TEST(a_request_whose_answer_was_lost_is_sent_again_with_its_token),
                 TEST(after_four_and_a_half_minutes_a_lost_answer_may_mean_a_duplicate),

@@ -199,10 +199,34 @@ little_is_begun_before_the_ca_issued_something(void **state)
 {
         (void)state;
         fake_ca.failures[FAKE_ISSUE].kind = ERROR_DENIED;
-        run_many(8, 1);
-        assert_int_equal(many.stopped, 8);
-        assert_in_range(many.most_flying, 1, 8);
+        run_many(60, 1);
+        assert_int_equal(many.stopped, 60);
+        assert_in_range(many.most_flying, 1, 32);
         assert_in_range(many.least_room, 1, 8);
+}
+
+/* Making a key takes so long that no more than the first few are made. */
+static void
+hardly_anything_is_begun_on_a_slow_token_before_the_ca_issued_something(void **state)
+{
+        (void)state;
+        fake_token.hang_ms = 70;
+        fake_ca.failures[FAKE_ISSUE].kind = ERROR_DENIED;
+        run_many(12, 1);
+        assert_int_equal(many.stopped, 12);
+        assert_in_range(many.most_flying, 1, 8);
+}
+
+static void
+a_token_that_signed_with_another_key_is_opened_anew(void **state)
+{
+        (void)state;
+        fake_token.lies_at = 5;
+        run_many(4, 1);
+        assert_int_equal(many.stopped, 1);
+        assert_int_equal(many.kind, ERROR_KEY_LOST);
+        assert_int_equal(many.delivered, 3);
+        assert_int_equal(fake_token.counts[FAKE_OPEN], 2);
 }
 
 static void
@@ -316,6 +340,8 @@ main(void)
                 MANY(a_source_that_has_nothing_now_is_asked_again),
                 MANY(a_token_that_was_left_is_opened_anew_for_its_next_order),
                 MANY(little_is_begun_before_the_ca_issued_something),
+                MANY(hardly_anything_is_begun_on_a_slow_token_before_the_ca_issued_something),
+                MANY(a_token_that_signed_with_another_key_is_opened_anew),
                 MANY(a_module_that_fails_is_loaded_anew_and_what_did_not_fail_goes_on),
                 MANY(all_orders_wait_while_nobody_answers_and_it_is_said_once_until_when),
                 MANY(an_outage_that_lasts_too_long_stops_the_orders_where_they_are),
