@@ -16,7 +16,7 @@ enum { SLACK_MS = 400 };
  * Without a limit: so many calls at once, one more for each GROWTH good answers, and one for each
  * behind the first DOUBT.  By then the usual quota, 25 a second, would have shown.
  */
-enum { FIRST_IN_FLIGHT = 6, GROWTH = 8, DOUBT = 32 };
+enum { FIRST_IN_FLIGHT = 7, GROWTH = 8, DOUBT = 48 };
 
 void
 pace_init(struct pace *pace, double limit, double once_bitten)
