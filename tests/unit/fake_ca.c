@@ -29,6 +29,7 @@ static struct {
 static struct {
         char token[64];
         X509 *certificate;
+        int64_t at_ms;
 } * issued;
 static size_t issued_count;
 
@@ -221,6 +222,7 @@ answer_issue(const cJSON *body)
                 issued = memory_grow(issued, issued_count + 1, sizeof(*issued));
                 snprintf(issued[i].token, sizeof(issued[i].token), "%s", token);
                 issued[i].certificate = issue(body);
+                issued[i].at_ms = clock_boot_ms();
                 issued_count++;
         }
         CLEANUP(free_cleanup)
@@ -230,14 +232,21 @@ answer_issue(const cJSON *body)
         return answer;
 }
 
-static cJSON *
-answer_get(const cJSON *body)
+static size_t
+place_of(const cJSON *body)
 {
-        cJSON *answer = cJSON_CreateObject();
         const char *arn = cJSON_GetStringValue(cJSON_GetObjectItem(body, "CertificateArn"));
         size_t i = strtoul(strrchr(arn, '/') + 1, NULL, 16);
 
         assert(i < issued_count);
+        return i;
+}
+
+static cJSON *
+answer_get(const cJSON *body)
+{
+        cJSON *answer = cJSON_CreateObject();
+        size_t i = place_of(body);
         CLEANUP(free_cleanup) char *pem = pem_of(issued[i].certificate);
         CLEANUP(free_cleanup) char *root = pem_of(roots[fake_ca.other_root].certificate);
 
@@ -312,12 +321,15 @@ aws_client_close(struct aws_client *client)
 }
 
 static bool
-refuses(enum fake_operation operation, struct aws_reply *reply)
+refuses(enum fake_operation operation, const cJSON *body, struct aws_reply *reply)
 {
         struct fake_failure *failure = &fake_ca.failures[operation];
+        bool early = operation == FAKE_GET && fake_ca.takes_ms &&
+                     clock_boot_ms() - issued[place_of(body)].at_ms < fake_ca.takes_ms;
 
-        if (operation == FAKE_GET && fake_ca.pending) {
-                fake_ca.pending--;
+        if (early || (operation == FAKE_GET && fake_ca.pending)) {
+                fake_ca.in_vain += early;
+                fake_ca.pending -= fake_ca.pending && !early;
                 error_set(&reply->error, ERROR_PENDING, "in progress");
                 return true;
         }
@@ -346,7 +358,7 @@ aws_send(struct aws_client *client, const struct aws_call *call)
         bool lost_after = fake_ca.failures[operation].kind != ERROR_NONE &&
                           fake_ca.failures[operation].maybe_done;
 
-        reply->ok = !refuses((enum fake_operation)operation, reply);
+        reply->ok = !refuses((enum fake_operation)operation, body, reply);
         if (reply->ok || lost_after) {
                 cJSON *json = answer((enum fake_operation)operation, body);
                 char *text = cJSON_PrintUnformatted(json);

@@ -22,10 +22,12 @@ struct fake_failure {
 struct fake_ca {
         unsigned counts[FAKE_OPERATIONS];
         struct fake_failure failures[FAKE_OPERATIONS];
-        unsigned issued;      /* certificates for distinct idempotency tokens */
-        unsigned pending;     /* GetCertificate says "in progress" this often */
-        bool wrong_key;       /* certificates are for another key */
-        bool broken;          /* an extension of certificates does not decode */
+        unsigned issued;  /* certificates for distinct idempotency tokens */
+        unsigned pending; /* GetCertificate says "in progress" this often */
+        int64_t takes_ms; /* GetCertificate says so until this long after the certificate's issue */
+        unsigned in_vain; /* how often it did */
+        bool wrong_key;   /* certificates are for another key */
+        bool broken;      /* an extension of certificates does not decode */
         const char *instead;  /* of a certificate: GetCertificate answers this text */
         bool other_root;      /* certificates come from a foreign hierarchy */
         int64_t clock_offset; /* of AWS's clock, once it was heard */

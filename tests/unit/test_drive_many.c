@@ -304,6 +304,18 @@ throttling_slows_down_and_stops_nothing(void **state)
         assert_int_equal(fake_ca.counts[FAKE_ISSUE], 6);
 }
 
+/* Each asked again and again by itself would be two hundred in vain. */
+static void
+a_ca_that_takes_its_time_is_asked_in_vain_for_the_first_certificates_only(void **state)
+{
+        (void)state;
+        fake_token.hang_ms = 8;
+        fake_ca.takes_ms = 150;
+        run_many(60, 1);
+        assert_int_equal(many.delivered, 60);
+        assert_in_range(fake_ca.in_vain, 1, 60);
+}
+
 /* -- signals --------------------------------------------------------------------------------- */
 
 static void
@@ -347,6 +359,7 @@ main(void)
                 MANY(an_outage_that_lasts_too_long_stops_the_orders_where_they_are),
                 MANY(a_ca_that_cannot_be_described_at_first_is_asked_again),
                 MANY(throttling_slows_down_and_stops_nothing),
+                MANY(a_ca_that_takes_its_time_is_asked_in_vain_for_the_first_certificates_only),
                 MANY(after_the_first_signal_what_was_asked_for_is_brought_home),
                 MANY(without_grace_the_first_signal_leaves_them_where_they_are),
         };
