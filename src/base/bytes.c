@@ -286,7 +286,7 @@ base64_decode(struct view text, struct buf *out, struct error *err)
                         padding++;
                 else if (padding)
                         return error_set(err, ERROR_INPUT, "base64 goes on behind its padding");
-                buf_add_byte(&packed, c);
+                packed.data[packed.len++] = c;
         }
         if (packed.len % 4 || padding > 2 || packed.len > INT32_MAX)
                 return error_set(err, ERROR_INPUT, "base64 of a wrong length");

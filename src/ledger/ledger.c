@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -165,6 +166,13 @@ ledger_new(const char *state, bool read_only)
         return ledger;
 }
 
+/* Nobody asks SQLite how much memory it has; counting takes a lock for each piece. */
+static void
+set_up_sqlite(void)
+{
+        (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static bool
 connect_file(struct ledger *ledger, const char *name, int flags, struct error *err)
 {
@@ -175,6 +183,9 @@ connect_file(struct ledger *ledger, const char *name, int flags, struct error *e
                                        /* What a large batch has in flight, in KiB. */
                                        "PRAGMA cache_size = -8192;";
 
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+        pthread_once(&once, set_up_sqlite);
         sqlite3_close(ledger->db);
         ledger->db = NULL;
         if (sqlite3_open_v2(name, &ledger->db,

@@ -439,6 +439,8 @@ has_column(const struct row_columns *which, size_t i)
 void
 row_bind(sqlite3_stmt *statement, const struct order *order, const struct row_columns *which)
 {
+        int place = 2;
+
         if (order->number)
                 sqlite3_bind_int64(statement, 1, order->number);
         for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
@@ -447,7 +449,7 @@ row_bind(sqlite3_stmt *statement, const struct order *order, const struct row_co
                 if (which && !has_column(which, i))
                         continue;
                 value = value_of_member(&columns[i], order);
-                bind_value(statement, (int)i + 2, &value);
+                bind_value(statement, place++, &value);
         }
 }
 
@@ -644,11 +646,12 @@ void
 row_update_text(struct buf *sql, const struct row_columns *which)
 {
         const char *between = "UPDATE orders SET ";
+        int place = 2;
 
         for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
                 if (!has_column(which, i))
                         continue;
-                buf_format(sql, "%s%s = ?%zu", between, columns[i].name, i + 2);
+                buf_format(sql, "%s%s = ?%d", between, columns[i].name, place++);
                 between = ", ";
         }
         buf_add_text(sql, " WHERE number = ?1");
