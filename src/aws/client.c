@@ -672,9 +672,8 @@ turn(struct aws_client *client, int fd, int timeout_ms)
                 int64_t wait_ms = wake_waiting(client);
                 int64_t left_ms = deadline_ms - clock_boot_ms();
 
-                if (client->finished != before)
-                        return;
-                if (left_ms < 0)
+                /* With an answer at hand nobody waits, but what came in beside it comes along. */
+                if (client->finished != before || left_ms < 0)
                         left_ms = 0;
                 if (wait_ms < 0 || wait_ms > left_ms)
                         wait_ms = left_ms;

@@ -408,7 +408,7 @@ http_wait(struct http *http, int fd, int timeout_ms)
 
         run_timer(http);
         if (http->running < http->count)
-                return; /* something ended already */
+                wait = 0; /* something ended already */
         if (http->due_ms) {
                 int64_t due = http->due_ms - clock_boot_ms();
 

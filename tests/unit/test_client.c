@@ -155,6 +155,43 @@ calls_run_side_by_side_and_keep_their_tags(void **state)
 }
 
 static void
+send_calls(unsigned count)
+{
+        struct aws_call call = call_of("GetCertificate");
+
+        while (count--)
+                aws_send(bench.client, &call);
+}
+
+static unsigned
+receive_all(void)
+{
+        struct aws_reply *reply;
+        unsigned count = 0;
+
+        for (; (reply = aws_receive(bench.client)); count++)
+                aws_reply_free(reply);
+        return count;
+}
+
+/* Time enough for every answer to lie in its socket, and for one more call to be under way. */
+static void
+what_came_in_meanwhile_comes_with_one_wait(void **state)
+{
+        START({ 0 });
+
+        send_calls(8);
+        for (unsigned count = 0; count < 8; count += receive_all())
+                aws_wait(bench.client, -1, 1000);
+        for (unsigned count = 8; count; count--) {
+                send_calls(1);
+                usleep(30 * 1000);
+        }
+        aws_wait(bench.client, -1, 1000);
+        assert_int_equal(receive_all(), 8);
+}
+
+static void
 one_call_can_simply_be_waited_for(void **state)
 {
         START({ .body = "{\"B\":2}" },
@@ -633,6 +670,7 @@ main(void)
                 ROW(the_user_agent_says_what_we_are_and_nothing_that_breaks_a_header),
                 ROW(one_connection_serves_call_after_call),
                 ROW(calls_run_side_by_side_and_keep_their_tags),
+                ROW(what_came_in_meanwhile_comes_with_one_wait),
                 ROW(one_call_can_simply_be_waited_for),
                 ROW(a_readable_descriptor_ends_the_wait),
                 ROW(a_code_decides_about_kind_retry_and_doubt),
