@@ -19,7 +19,7 @@
 #include "drive/deliver.h"
 
 enum {
-        LANE_WINDOW = 64,  /* orders in flight on one token, beside those that the CA has; */
+        LANE_WINDOW = 112, /* orders in flight on one token, beside those that the CA has; */
         FOR_EACH_AWAY = 3, /* and so many more for each of these, to be ready behind it, */
         MOST_WINDOW = 448, /* up to that */
         FIRST_WINDOW = 8,  /* the same until a CA took a first request, */
@@ -27,7 +27,7 @@ enum {
         MOST_FIRST = 32,   /* up to that */
         TURN_MS = 200,     /* a turn waits at most this long, so that signals are seen */
         MANY_RIDES = 16,   /* from here on turns are at least this far apart: */
-        LEAST_TURN_MS = 16,
+        LEAST_TURN_MS = 24,
         QUICK_TURN_MS = 4,     /* where a worker would be idle otherwise */
         SPARE_BYTES = 4 << 20, /* of memory that goes back to the system no sooner */
         DECODED = 192,         /* keys, requests and certificates that a turn looks at */

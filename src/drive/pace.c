@@ -1,5 +1,6 @@
 #include "drive/pace.h"
 
+#include <limits.h>
 #include <math.h>
 
 /* The numbers of the SDKs' adaptive mode. */
@@ -13,10 +14,10 @@ enum { BUCKET_MS = 500 };
 enum { SLACK_MS = 400 };
 
 /*
- * Without a limit: so many calls at once, one more for each GROWTH good answers, and one for each
- * behind the first DOUBT.  By then the usual quota, 25 a second, would have shown.
+ * Where a quota may show: so many calls at once, one more for each GROWTH good answers, and one for
+ * each behind the first DOUBT.  By then the usual one, 25 a second, would have shown.
  */
-enum { FIRST_IN_FLIGHT = 7, GROWTH = 8, DOUBT = 48 };
+enum { FIRST_IN_FLIGHT = 6, GROWTH = 12, DOUBT = 48 };
 
 void
 pace_init(struct pace *pace, double limit, double once_bitten)
@@ -37,6 +38,8 @@ may_fly(const struct pace *pace)
 {
         unsigned certain = pace->good > DOUBT ? pace->good - DOUBT : 0;
 
+        if (pace->once_bitten <= 0)
+                return UINT_MAX;
         return FIRST_IN_FLIGHT + pace->good / GROWTH + certain;
 }
 

@@ -36,9 +36,9 @@ struct pace {
 void pace_init(struct pace *pace, double limit, double once_bitten);
 
 /*
- * How long the next call has to wait, 0: it may go now.  Without a limit the number of calls in
- * flight grows with the answers, so that only few are refused by a quota that nobody told of; then
- * -1 is the answer: wait until one of them comes back.
+ * How long the next call has to wait, 0: it may go now.  Where there is no limit but one may show,
+ * the number of calls in flight grows with the answers, so that only few are refused by a quota
+ * that nobody told of; then -1 is the answer: wait until one of them comes back.
  */
 int64_t pace_wait_ms(const struct pace *pace, int64_t now_ms);
 

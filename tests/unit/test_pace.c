@@ -115,6 +115,20 @@ without_a_quota_there_is_no_limit(void **state)
         assert_in_range(took, 0, 3000);
 }
 
+/* Who says that there is no limit is not doubted. */
+static void
+without_a_quota_to_come_the_first_calls_are_as_many_as_there_are(void **state)
+{
+        struct pace pace;
+
+        (void)state;
+        pace_init(&pace, 0, 0);
+        for (int i = 0; i < 1000; i++) {
+                assert_int_equal(pace_wait_ms(&pace, 1000), 0);
+                pace_sent(&pace, 1000);
+        }
+}
+
 /* One after the other they would take twelve seconds. */
 static void
 where_there_is_no_quota_a_slow_ca_is_soon_asked_for_many_at_once(void **state)
@@ -198,7 +212,7 @@ a_call_that_was_not_made_gives_its_place_back(void **state)
         struct pace pace;
 
         (void)state;
-        pace_init(&pace, 0, 0);
+        pace_init(&pace, 0, 24.9);
         while (pace_wait_ms(&pace, 1000) == 0)
                 pace_sent(&pace, 1000);
         assert_int_equal(pace_wait_ms(&pace, 1000), -1);
@@ -214,6 +228,7 @@ main(void)
                 cmocka_unit_test(a_quota_that_nobody_told_of_is_met_by_few_calls_and_then_kept),
                 cmocka_unit_test(the_quota_that_shows_is_kept_to_at_once),
                 cmocka_unit_test(without_a_quota_there_is_no_limit),
+                cmocka_unit_test(without_a_quota_to_come_the_first_calls_are_as_many_as_there_are),
                 cmocka_unit_test(where_there_is_no_quota_a_slow_ca_is_soon_asked_for_many_at_once),
                 cmocka_unit_test(a_quota_far_below_the_limit_is_found),
                 cmocka_unit_test(refusals_of_calls_under_way_lower_the_rate_once),
