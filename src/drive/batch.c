@@ -21,7 +21,7 @@
 enum {
         LANE_WINDOW = 112, /* orders in flight on one token, beside those that the CA has; */
         FOR_EACH_AWAY = 3, /* and so many more for each of these, to be ready behind it, */
-        MOST_WINDOW = 448, /* up to that */
+        MOST_WINDOW = 576, /* up to that */
         FIRST_WINDOW = 8,  /* the same until a CA took a first request, */
         FIRST_MS = 60,     /* and what the token makes in that time, */
         MOST_FIRST = 32,   /* up to that */
