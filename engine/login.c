@@ -3,6 +3,7 @@
  */
 #include "engine/inside.h"
 
+#include <poll.h>
 #include <string.h>
 
 /* May a try be spent?  The flags are read anew before every login. */
@@ -14,6 +15,7 @@ flags_allow(struct token *token, struct error *err)
 
         if (rv != CKR_OK)
                 return ckr_error(err, rv, "cannot read the token's PIN flags");
+        token->facts.pin_initialized = token->facts.pin_initialized || now.pin_initialized;
         token->facts.pin_count_low = now.pin_count_low;
         token->facts.pin_final_try = now.pin_final_try;
         token->facts.pin_locked = now.pin_locked;
@@ -85,6 +87,24 @@ login_as(struct token *token, CK_USER_TYPE user)
                 calls->C_Login(token->session, user, token->pin.data, (CK_ULONG)pin.len));
 }
 
+/*
+ * SoftHSM says that there is no user PIN for the moment in which another process rewrites the
+ * token's file.  The flags were read just before and know better, and no try of the PIN was spent.
+ */
+static CK_RV
+login_patiently(struct token *token, CK_USER_TYPE user)
+{
+        CK_RV rv = login_as(token, user);
+
+        for (unsigned i = 1; i < REWRITE_TRIES && rv == CKR_USER_PIN_NOT_INITIALIZED &&
+                             token->facts.pin_initialized;
+             i++) {
+                (void)poll(NULL, 0, 1 << i);
+                rv = login_as(token, user);
+        }
+        return rv;
+}
+
 static bool
 login(struct token *token, CK_USER_TYPE user, struct error *err)
 {
@@ -92,7 +112,7 @@ login(struct token *token, CK_USER_TYPE user, struct error *err)
                 return false;
         if (!token->facts.pin_pad && !fetch_pin(token, err))
                 return false;
-        CK_RV rv = login_as(token, user);
+        CK_RV rv = login_patiently(token, user);
 
         if (rv == CKR_USER_ALREADY_LOGGED_IN)
                 return true; /* says nothing about the PIN: the guard keeps what it has */

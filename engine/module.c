@@ -487,15 +487,15 @@ copy_token_flags(struct token_facts *facts, CK_FLAGS flags)
 
 /*
  * SoftHSM says CKR_GENERAL_ERROR for the moment in which another process rewrites the token's file,
- * as every login does: asked again, a little later each time (62 ms in all).
+ * as every login does, and that process may have to wait for its turn: asked again, a little later
+ * each time (a quarter of a second in all).
  */
 static CK_RV
 token_info(struct module *module, CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
-        enum { TRIES = 6 };
         CK_RV rv = CKR_GENERAL_ERROR;
 
-        for (unsigned i = 0; i < TRIES && ckr_is_vague(rv); i++) {
+        for (unsigned i = 0; i < REWRITE_TRIES && ckr_is_vague(rv); i++) {
                 if (i)
                         (void)poll(NULL, 0, 1 << i);
                 rv = MODULE_CALL(module->calls->C_GetTokenInfo(slot, info));

@@ -90,6 +90,23 @@ a_token_that_is_being_rewritten_by_another_process_is_asked_again(void **state)
 }
 
 static void
+a_login_while_another_process_rewrites_the_token_is_tried_again(void **state)
+{
+        struct error err = { 0 };
+
+        (void)state;
+        token_close(token);
+        rules("C_Login rv=CKR_USER_PIN_NOT_INITIALIZED count=2\n");
+        token = token_open(modules, uri, &login, &err);
+        assert_done(token, err);
+        token_close(token);
+        rules("C_Login rv=CKR_USER_PIN_NOT_INITIALIZED\n");
+        token = token_open(modules, uri, &login, &err);
+        assert_null(token);
+        assert_int_equal(err.kind, ERROR_PIN_MISSING);
+}
+
+static void
 a_write_protected_token_is_read_and_never_written(void **state)
 {
         struct error err = { 0 };
@@ -257,6 +274,7 @@ main(void)
                 broken_test(a_token_pulled_right_after_it_made_a_pair_is_told_as_pulled),
                 broken_test(nothing_is_written_to_another_token_in_the_same_slot),
                 broken_test(a_token_that_is_being_rewritten_by_another_process_is_asked_again),
+                broken_test(a_login_while_another_process_rewrites_the_token_is_tried_again),
                 broken_test(a_write_protected_token_is_read_and_never_written),
                 broken_test(a_token_without_read_write_sessions_is_opened_for_reading),
                 broken_test(no_try_is_spent_on_a_pin_that_is_locked_or_has_one_try_left),
