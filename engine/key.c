@@ -282,6 +282,13 @@ is_lost(struct key *key, struct error *err)
 }
 
 bool
+key_reach(struct key *key, struct error *err)
+{
+        return key->home || (token_check_lately(key->token, err) && token_revive(key->token, err) &&
+                             key_refresh(key, err));
+}
+
+bool
 key_check(struct key *key, struct view spki, struct error *err)
 {
         CLEANUP(buf_cleanup) struct buf signature = { 0 };
@@ -291,8 +298,7 @@ key_check(struct key *key, struct view spki, struct error *err)
                 return (view_equal(view_buf(&key->spki), spki) || is_lost(key, err)) &&
                        key_sign(key, key_type_hash(key->type), view_text("p11cert test signature"),
                                 &signature, err);
-        if (!token_check_lately(key->token, err) || !token_revive(key->token, err) ||
-            !key_refresh(key, err))
+        if (!key_reach(key, err))
                 return false;
         if (!view_equal(view_buf(&key->spki), spki))
                 return is_lost(key, err);

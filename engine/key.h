@@ -106,6 +106,14 @@ bool key_sign_for_verifier(struct key *key, enum hash hash, struct view message,
                            struct buf *signature, struct error *err) MUST_CHECK;
 
 /*
+ * The token is there and the same one (its serial number was read in the last tenth of a second, or
+ * is read), its session is good, and the handle leads to this key: in a new session it is searched
+ * by its public key.  True at once for a key that OpenSSL reaches.  ERROR_TOKEN_SWAPPED,
+ * ERROR_TOKEN_REMOVED, ERROR_KEY_LOST.
+ */
+bool key_reach(struct key *key, struct error *err) MUST_CHECK;
+
+/*
  * Is this still the key of that public key?  Its point or modulus is read again from the token
  * (where it cannot be read, a test signature is made), and the serial number where it was not read
  * in the last tenth of a second.  ERROR_TOKEN_SWAPPED, ERROR_TOKEN_REMOVED, ERROR_KEY_LOST.

@@ -91,18 +91,19 @@ login_as(struct token *token, CK_USER_TYPE user)
  * SoftHSM says that there is no user PIN for the moment in which another process rewrites the
  * token's file.  The flags were read just before and know better, and no try of the PIN was spent.
  */
-static CK_RV
-login_patiently(struct token *token, CK_USER_TYPE user)
+static bool
+login_patiently(struct token *token, CK_USER_TYPE user, CK_RV *rv, struct error *err)
 {
-        CK_RV rv = login_as(token, user);
-
-        for (unsigned i = 1; i < REWRITE_TRIES && rv == CKR_USER_PIN_NOT_INITIALIZED &&
+        *rv = login_as(token, user);
+        for (unsigned i = 1; i < REWRITE_TRIES && *rv == CKR_USER_PIN_NOT_INITIALIZED &&
                              token->facts.pin_initialized;
              i++) {
                 (void)poll(NULL, 0, 1 << i);
-                rv = login_as(token, user);
+                if (!flags_allow(token, err))
+                        return false;
+                *rv = login_as(token, user);
         }
-        return rv;
+        return true;
 }
 
 static bool
@@ -112,8 +113,10 @@ login(struct token *token, CK_USER_TYPE user, struct error *err)
                 return false;
         if (!token->facts.pin_pad && !fetch_pin(token, err))
                 return false;
-        CK_RV rv = login_patiently(token, user);
+        CK_RV rv;
 
+        if (!login_patiently(token, user, &rv, err))
+                return false;
         if (rv == CKR_USER_ALREADY_LOGGED_IN)
                 return true; /* says nothing about the PIN: the guard keeps what it has */
         if (rv != CKR_OK)

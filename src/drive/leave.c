@@ -118,6 +118,10 @@ reclaim(struct conductor *conductor, struct worker *worker)
 
                 ride->at_worker = false;
                 ride->hold = work->hold;
+                if (work->kind == WORK_DELIVER) {
+                        ride->certificate = work->facts;
+                        work->facts = (struct certificate_facts){ 0 };
+                }
                 work_free(work);
         }
 }

@@ -498,6 +498,7 @@ do_csr(struct worker *worker, struct work *work)
 static bool
 tell_why(struct worker *worker, struct work *work)
 {
+        work->error = (struct error){ 0 };
         if (!worker->by_openssl && !token_check(worker->token, &work->error))
                 return false;
         error_set(&work->error, ERROR_KEY_LOST,
@@ -513,18 +514,20 @@ do_test(struct worker *worker, struct work *work)
 {
         uint8_t message[64];
 
-        if (work->doubted)
+        /* In another session than the one that signed there is nothing to tell: it signs anew. */
+        if (work->doubted && work->hold && work->hold->key)
                 return tell_why(worker, work);
         struct key *key = need_key(worker, work);
 
-        if (!key)
+        /* Before a PIN is given for the signature: is it the same token? */
+        if (!key || !key_reach(key, &work->error))
                 return false;
         random_bytes(message, sizeof(message));
         buf_set(&work->message, view_of(message, sizeof(message)));
         work->hash = key_type_hash(key_type(key));
         if (!key_sign_for_verifier(key, work->hash, view_buf(&work->message), &work->signature,
                                    &work->error))
-                return false;
+                return work->error.kind == ERROR_KEY_LOST && tell_why(worker, work);
         failpoint("test-signature-made");
         return true;
 }
@@ -534,7 +537,11 @@ do_deliver(struct worker *worker, struct work *work)
 {
         const struct order *order = work->order;
         const struct certificate_facts *facts = &work->facts;
+        struct key *key = need_key(worker, work);
 
+        /* Other works came between the test and this: the token may have been opened anew. */
+        if (!key || !key_reach(key, &work->error))
+                return false;
         if (!token_write_certificate(worker->token, view_buf(&order->certificate),
                                      view_buf(&facts->subject_der), view_buf(&facts->issuer_der),
                                      view_buf(&facts->serial_der), view_buf(&order->key_id),

@@ -361,6 +361,13 @@ key_sign_for_verifier(struct key *key, enum hash hash, struct view message, stru
 }
 
 bool
+key_reach(struct key *key, struct error *err)
+{
+        (void)key, (void)err;
+        return true;
+}
+
+bool
 key_check(struct key *key, struct view spki, struct error *err)
 {
         if (!called(FAKE_CHECK, err))
@@ -377,7 +384,8 @@ token_write_certificate(struct token *token, struct view certificate, struct vie
                         struct view issuer, struct view serial, struct view id, const char *label,
                         struct error *err)
 {
-        (void)token, (void)subject, (void)issuer, (void)serial, (void)label;
+        (void)token, (void)label;
+        assert(subject.len && issuer.len && serial.len);
         if (!called(FAKE_WRITE, err))
                 return false;
         pthread_mutex_lock(&lock);

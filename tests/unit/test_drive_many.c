@@ -21,6 +21,7 @@ static struct {
         unsigned asked;      /* since the last order */
         bool leave;          /* one order after the other, and the token is left behind each */
         bool stop_submitted; /* the first signal comes when an order is submitted */
+        bool stop_delivered; /* or delivered */
         atomic_bool alone;   /* a token was at work while the other one had to wait for it */
         size_t least_room;
         size_t most_flying;
@@ -107,7 +108,8 @@ hear_of_many(void *context, enum drive_event event, const struct order *order, c
                 assert_non_null(strstr(text, "again after"));
                 many.told_again++;
         }
-        if (event == EVENT_SUBMITTED && many.stop_submitted)
+        if ((event == EVENT_SUBMITTED && many.stop_submitted) ||
+            (event == EVENT_DELIVERED && many.stop_delivered))
                 stop = 1;
 }
 
@@ -333,6 +335,29 @@ after_the_first_signal_what_was_asked_for_is_brought_home(void **state)
 }
 
 static void
+write_slowly(enum fake_call call)
+{
+        static const struct timespec pause = { .tv_nsec = 8000000 };
+
+        if (call == FAKE_WRITE)
+                nanosleep(&pause, NULL);
+}
+
+/* Each certificate names its subject on the token (the fake one looks). */
+static void
+certificates_that_a_worker_had_not_begun_to_write_are_written_whole_after_the_first_signal(
+        void **state)
+{
+        (void)state;
+        options.grace_ms = 20 * 1000;
+        fake_token.meanwhile = write_slowly;
+        many.stop_delivered = true;
+        run_many(40, 1);
+        assert_in_range(many.delivered, 2, 40);
+        assert_int_equal(many.delivered, fake_ca.issued);
+}
+
+static void
 without_grace_the_first_signal_leaves_them_where_they_are(void **state)
 {
         (void)state;
@@ -361,6 +386,7 @@ main(void)
                 MANY(throttling_slows_down_and_stops_nothing),
                 MANY(a_ca_that_takes_its_time_is_asked_in_vain_for_the_first_certificates_only),
                 MANY(after_the_first_signal_what_was_asked_for_is_brought_home),
+                MANY(certificates_that_a_worker_had_not_begun_to_write_are_written_whole_after_the_first_signal),
                 MANY(without_grace_the_first_signal_leaves_them_where_they_are),
         };
 

@@ -65,6 +65,7 @@ nothing_is_written_to_another_token_in_the_same_slot(void **state)
                        err, ERROR_TOKEN_SWAPPED);
         assert_refused(key_destroy(key, &err), err, ERROR_TOKEN_SWAPPED);
         assert_refused(key_check(key, key_spki(key), &err), err, ERROR_TOKEN_SWAPPED);
+        assert_refused(key_reach(key, &err), err, ERROR_TOKEN_SWAPPED);
         assert_int_equal(counted("C_GenerateKeyPair"), made);
         assert_int_equal(counted("C_CreateObject"), created);
         assert_int_equal(counted("C_DestroyObject"), destroyed);
