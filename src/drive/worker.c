@@ -74,9 +74,6 @@ worker_give(struct worker *worker, struct work *work)
 {
         worker->reloads += work->may_reload;
         work->foreseen_us = worker->pace_us[work->kind];
-        /* Nobody knows yet: slow ones get no more ahead. */
-        if (!work->foreseen_us)
-                work->foreseen_us = AHEAD_US / LEAST_AHEAD;
         worker->ahead_us += work->foreseen_us;
         if (worker->load++ == 0)
                 worker->given_at_ms = clock_boot_ms();
