@@ -48,7 +48,8 @@ enum { FRESH_IDS = 1024, FRESH_DIGEST = 16 };
 /* Attributes of one object that were read with one call; see attributes_glance(). */
 enum { GLANCE_MOST = 8, GLANCE_BYTES = 2048 };
 
-/* How often a module is asked, 2 ms, 4 ms, 8 ms and so on later: 254 ms in all. */
+/* How often a module is asked while another process may be rewriting the token's file; 2 ms, 4 ms,
+ * 8 ms and so on later, 254 ms in all. */
 enum { REWRITE_TRIES = 8 };
 
 struct glance {
